@@ -1,0 +1,185 @@
+package executor
+
+import (
+	"context"
+	"time"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stowage-build/stowage/planner"
+)
+
+// Builder runs builds. Implementations are safe for concurrent use.
+type Builder interface {
+	// Build builds one node and returns the image it made, whose blobs are
+	// all in the store. progress is called from one goroutine at a time and
+	// must not block; it is not called after Build has returned.
+	//
+	// A failed instruction is a *BuildError. An error for which Transient
+	// reports true may go away when the build is tried again. Cancelling ctx
+	// cancels the build.
+	Build(ctx context.Context, req *BuildRequest, progress func(Progress)) (*BuildResult, error)
+}
+
+// BuildRequest is everything that decides one build: nothing else reaches the
+// builder.
+type BuildRequest struct {
+	// Node names the build in logs: package and platform.
+	Node     string
+	Platform string
+	// SharedKey tells apart contexts whose files the builder may keep from
+	// one build to the next.
+	SharedKey string
+
+	Files          []planner.File
+	Dockerfile     []byte
+	DockerfileName string
+	Target         string
+	Args           map[string]string
+	Labels         map[string]string
+	// Annotations are set on the image manifest.
+	Annotations map[string]string
+	// Images are dependencies: the name a Dockerfile uses, and the manifest
+	// in the store that it stands for.
+	Images []NamedImage
+	// LocalContexts are named contexts that are directories.
+	LocalContexts map[string][]planner.File
+	// RemoteContexts are named contexts that are docker-image:// references.
+	RemoteContexts map[string]string
+
+	Secrets []Secret
+	SSH     []string
+	Network string // none, default or host
+	NoCache bool
+
+	CacheFrom, CacheTo []string
+	// Epoch, when set, is SOURCE_DATE_EPOCH in Unix seconds, and timestamps in
+	// layers are rewritten to it.
+	Epoch      *int64
+	Provenance string // "", min or max
+	SBOM       bool
+	Scanner    string
+}
+
+// NamedImage is one image that a build may use by name.
+type NamedImage struct {
+	// Name is as it stands in the Dockerfile: it is normalised by the Builder.
+	Name       string
+	Platform   string
+	Descriptor ocispec.Descriptor
+}
+
+// Secret is a build secret whose value is read when the build asks for it.
+type Secret struct {
+	ID    string
+	Value func() ([]byte, error)
+}
+
+// BuildResult is a built image. All blobs are in the store.
+type BuildResult struct {
+	// Manifest is the image manifest, its Platform set.
+	Manifest ocispec.Descriptor
+	// Attestations are manifests about Manifest, as BuildKit annotates them.
+	Attestations []ocispec.Descriptor
+}
+
+// BuildError is a build that failed by its own doing: trying again on another
+// builder would not help.
+type BuildError struct {
+	// Excerpt is the Dockerfile's lines, the failing ones marked; may be "".
+	Excerpt string
+	// Step is the failing instruction, for example "RUN make".
+	Step     string
+	ExitCode int
+	Err      error
+}
+
+func (e *BuildError) Error() string { return e.Err.Error() }
+func (e *BuildError) Unwrap() error { return e.Err }
+
+// Progress is something that happened inside a build. Exactly one of Log and
+// Vertex is set.
+type Progress struct {
+	Time   time.Time
+	Log    *LogLine
+	Vertex *Vertex
+}
+
+// LogLine is output of an instruction, possibly several lines, not
+// necessarily ending in a newline.
+type LogLine struct {
+	Vertex string // name of the instruction
+	Stderr bool
+	Data   []byte
+}
+
+// Vertex is a change of one instruction's state.
+type Vertex struct {
+	ID, Name           string
+	Started, Completed bool
+	Cached             bool
+	Error              string
+}
+
+// Store is the local OCI layout. Implementations are safe for concurrent use
+// by any number of goroutines and processes.
+type Store interface {
+	planner.Catalog
+	// PutNode adds a built or pulled image to the index under entry.Ref,
+	// creating it if need be and keeping the platforms it has. It returns
+	// after the change is durable. Doing it again changes nothing.
+	PutNode(ctx context.Context, entry NodeEntry) error
+	// PutIndex orders the index under ref by platforms (others after them,
+	// sorted; attestations last) and returns its descriptor. It fails when
+	// one of platforms is not there.
+	PutIndex(ctx context.Context, ref string, platforms []string, annotations map[string]string) (ocispec.Descriptor, error)
+}
+
+// NodeEntry is one node's image for the store.
+type NodeEntry struct {
+	Ref      string
+	Hash     string // input hash, kept in AnnotationHash of the index
+	Platform string
+	// Platforms is the package's order of platforms.
+	Platforms []string
+	BuildResult
+}
+
+// Registry is the remote side. Implementations retry transient faults and are
+// safe for concurrent use.
+type Registry interface {
+	planner.Catalog
+	// Pull copies the image manifest with the digest under ref, what it refers
+	// to, and the attestations about it that ref's index has, into the store's
+	// content, and returns their descriptors.
+	Pull(ctx context.Context, ref, platform string) (*BuildResult, error)
+	// Push uploads what the store has under ref: every image under its
+	// per-platform tag, then attestations, then the index under ref's tag,
+	// which keeps the platforms that the registry's index has already. With
+	// overwrite false, a platform that the registry has stays as it is there.
+	// It returns the index as pushed.
+	Push(ctx context.Context, ref string, platforms []string, overwrite bool) (ocispec.Descriptor, error)
+	// Tag makes tag, in ref's repository, point at what ref points at.
+	Tag(ctx context.Context, ref, tag string) error
+}
+
+// Recorder keeps what was built for later plans.
+type Recorder interface {
+	RecordInputs(repository string, inputs *planner.Inputs) error
+	RecordDuration(repository, platform string, d time.Duration) error
+}
+
+// Transient reports whether err says of itself that trying again may help.
+func Transient(err error) bool {
+	for err != nil {
+		if t, ok := err.(interface{ Temporary() bool }); ok {
+			return t.Temporary()
+		}
+		u, ok := err.(interface{ Unwrap() error })
+		if !ok {
+			return false
+		}
+		err = u.Unwrap()
+	}
+	return false
+}
