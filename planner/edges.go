@@ -1,0 +1,314 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/stowage-build/stowage/graph"
+)
+
+// connect finds the edges of a package that has been examined: from what its
+// expressions mention, from its contexts, and from the images that its
+// Dockerfile names. The edges' packages that are not finished yet become what
+// it needs.
+func (r *resolver) connect(name string, e *entry) {
+	p := e.pkg
+	mentioned := map[string]bool{}
+	for _, ref := range e.decl.References {
+		orderOnly := ref.Attribute == "depends_on"
+		p.Edges = append(p.Edges, Edge{To: ref.Package, Origin: ref.Attribute, Range: ref.Range, OrderOnly: orderOnly})
+		mentioned[ref.Package] = true
+	}
+	for _, use := range e.images {
+		if dep := p.Contexts[use.Name].Package; dep != "" {
+			r.use(p, dep, use)
+			continue
+		}
+		r.connectImage(p, e, use)
+	}
+	r.useIdleContexts(p)
+	p.Edges = uniqueEdges(p.Edges)
+	for _, edge := range p.Edges {
+		if dep := r.entries[edge.To]; dep.state != finished {
+			e.needs[edge.To] = true
+		}
+	}
+	slices.Sort(p.external)
+	p.external = slices.Compact(p.external)
+}
+
+// connectImage decides what an image name of the Dockerfile stands for.
+func (r *resolver) connectImage(p *Package, e *entry, use imageUse) {
+	named, err := reference.ParseNormalizedNamed(use.Name)
+	if err != nil {
+		r.diags = append(r.diags, useDiagnostic(p, use, "Bad image name",
+			fmt.Sprintf("%s %q: %v.", use.Instruction, use.Name, err)))
+		return
+	}
+	candidates := r.repos[named.Name()]
+	_, digested := named.(reference.Digested)
+	tag := "latest"
+	if t, ok := named.(reference.Tagged); ok {
+		tag = t.Tag()
+	}
+	floating := tag == "latest" && !digested
+	switch {
+	case len(candidates) == 0:
+		p.external = append(p.external, use.Name)
+	case len(candidates) > 1 && floating:
+		r.diags = append(r.diags, useDiagnostic(p, use, "Ambiguous image name",
+			fmt.Sprintf("%s %q: the packages %s all make this image. Say which one with contexts, or name its tag.",
+				use.Instruction, use.Name, strings.Join(candidates, ", "))))
+	case floating, p.Pins == "follow" && len(candidates) == 1 && candidates[0] != p.Name:
+		r.use(p, candidates[0], use)
+	case digested:
+		r.respect(p, use, candidates[0])
+	default:
+		r.connectPinned(p, e, use, candidates)
+	}
+}
+
+// connectPinned handles a name with an explicit tag: it means the workspace's
+// build only if that is the tag the package comes out with. Its own
+// repository at another tag is an older image, not a cycle.
+func (r *resolver) connectPinned(p *Package, e *entry, use imageUse, candidates []string) {
+	for _, name := range candidates {
+		if name == p.Name {
+			continue
+		}
+		dep := r.entries[name]
+		if dep.state != finished {
+			e.soft[name] = true
+			return // settled when the package is finished
+		}
+		if dep.pkg != nil && dep.pkg.Tag == tagOf(use.Name) {
+			r.use(p, name, use)
+			return
+		}
+	}
+	r.respect(p, use, candidates[0])
+}
+
+// settle decides the uses that waited for dep to be finished.
+func (r *resolver) settle(e *entry, name string, dep *Package) {
+	p := e.pkg
+	for _, use := range e.images {
+		named, err := reference.ParseNormalizedNamed(use.Name)
+		if err != nil || !slices.Contains(r.repos[named.Name()], name) || r.isSettled(p, use) {
+			continue
+		}
+		if _, tagged := named.(reference.Tagged); tagged {
+			r.connectPinned(p, e, use, r.repos[named.Name()])
+		}
+	}
+	p.Edges = uniqueEdges(p.Edges)
+	slices.Sort(p.external)
+	p.external = slices.Compact(p.external)
+}
+
+// isSettled reports whether the use is known to be external or an edge.
+func (r *resolver) isSettled(p *Package, use imageUse) bool {
+	return slices.Contains(p.external, use.Name) ||
+		slices.ContainsFunc(p.Uses(use.node), func(u Use) bool { return u.Name == use.Name && u.Platform == use.Platform })
+}
+
+// respect leaves an explicit tag that is not the workspace's build to the
+// registry, and says so.
+func (r *resolver) respect(p *Package, use imageUse, owner string) {
+	if !slices.Contains(p.external, use.Name) {
+		detail := fmt.Sprintf("%s %s is pinned, so it is taken from the registry and not from package %s. pins = \"follow\" uses the workspace's build.", use.Instruction, use.Name, owner)
+		if owner == p.Name {
+			detail = fmt.Sprintf("%s %s is an earlier image of this package, taken from the registry.", use.Instruction, use.Name)
+		}
+		r.notes = append(r.notes, Diagnostic{
+			Severity: "note", Summary: "Pinned image of the workspace", Detail: detail,
+			Package: p.Name, Location: useLocation(p, use),
+		})
+	}
+	p.external = append(p.external, use.Name)
+}
+
+// releaseSoft lets packages go on that wait for the tag of one that waits for
+// them: a tag made of a hash cannot be in its own input, so the name at that
+// tag is another image. It reports whether there were any.
+func (r *resolver) releaseSoft() bool {
+	released := false
+	for _, name := range r.names {
+		e := r.entries[name]
+		if len(e.soft) == 0 || len(e.needs) > 0 {
+			continue
+		}
+		released = true
+		e.soft = map[string]bool{}
+		for _, use := range e.images {
+			named, err := reference.ParseNormalizedNamed(use.Name)
+			if err == nil && len(r.repos[named.Name()]) > 0 && !r.isSettled(e.pkg, use) {
+				r.respect(e.pkg, use, r.repos[named.Name()][0])
+			}
+		}
+	}
+	return released
+}
+
+// use records that a node of p uses an image of dep.
+func (r *resolver) use(p *Package, dep string, use imageUse) {
+	n := p.nodes[use.node]
+	u := Use{Name: use.Name, Package: dep, Platform: use.Platform}
+	if !slices.Contains(n.uses, u) {
+		n.uses = append(n.uses, u)
+	}
+	p.Edges = append(p.Edges, Edge{To: dep, Origin: use.Instruction, Range: useRange(p, use)})
+}
+
+// useIdleContexts gives packages that are named contexts, but that no reached
+// stage names, to the build all the same: they are declared inputs.
+func (r *resolver) useIdleContexts(p *Package) {
+	for _, name := range sortedKeys(p.Contexts) {
+		dep := p.Contexts[name].Package
+		if dep == "" {
+			continue
+		}
+		for _, platform := range p.Platforms {
+			n := p.nodes[platform]
+			if n != nil && !slices.ContainsFunc(n.uses, func(u Use) bool { return u.Name == name }) {
+				n.uses = append(n.uses, Use{Name: name, Package: dep, Platform: platform})
+			}
+		}
+	}
+}
+
+// checkPlatforms reports platforms that a dependency is needed for and does
+// not declare.
+func (r *resolver) checkPlatforms(p *Package) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, platform := range p.Platforms {
+		for _, u := range p.Uses(platform) {
+			dep := r.entries[u.Package].pkg
+			if dep == nil || dep.HasPlatform(u.Platform) {
+				continue
+			}
+			rng := edgeRange(p, u.Package)
+			diags = append(diags, &hcl.Diagnostic{
+				Severity: hcl.DiagError,
+				Summary:  "Platform missing in a dependency",
+				Detail: fmt.Sprintf("Package %s for %s needs package %s for %s, which declares only %s. Add %q to the platforms of %s, or take %q out of those of %s.",
+					p.Name, platform, u.Package, u.Platform, strings.Join(dep.Platforms, ", "), u.Platform, u.Package, platform, p.Name),
+				Subject: &rng,
+			})
+		}
+	}
+	return diags
+}
+
+// reportCycle reports a cycle among the packages that are not finished.
+func (r *resolver) reportCycle() {
+	g := graph.New()
+	for _, name := range r.names {
+		e := r.entries[name]
+		if e.state == finished {
+			continue
+		}
+		for need := range e.needs {
+			g.AddEdge(name, need)
+		}
+	}
+	path := g.Cycle()
+	if path == nil {
+		return
+	}
+	var detail strings.Builder
+	fmt.Fprintf(&detail, "%s. Each of these needs the next one to be built first:", strings.Join(path, " → "))
+	for i := range path[:len(path)-1] {
+		origin, rng := r.edgeOrigin(path[i], path[i+1])
+		fmt.Fprintf(&detail, "\n  %s needs %s: %s at %s", path[i], path[i+1], origin, shortLocation(rng))
+	}
+	_, rng := r.edgeOrigin(path[0], path[1])
+	r.diags = append(r.diags, &hcl.Diagnostic{
+		Severity: hcl.DiagError, Summary: "Cycle between packages", Detail: detail.String(), Subject: &rng,
+	})
+}
+
+// edgeOrigin says where the edge between two packages is declared.
+func (r *resolver) edgeOrigin(from, to string) (string, hcl.Range) {
+	e := r.entries[from]
+	for _, ref := range e.decl.References {
+		if ref.Package == to {
+			return ref.Attribute, ref.Range
+		}
+	}
+	if e.pkg != nil {
+		for _, edge := range e.pkg.Edges {
+			if edge.To == to {
+				return edge.Origin, edge.Range
+			}
+		}
+	}
+	return "package", e.decl.Range
+}
+
+// uniqueEdges sorts edges by package, an input before order only, and keeps
+// one for each origin.
+func uniqueEdges(edges []Edge) []Edge {
+	slices.SortStableFunc(edges, func(a, b Edge) int {
+		return compareStrings(a.To, b.To, a.Origin, b.Origin, location(&a.Range), location(&b.Range))
+	})
+	return slices.CompactFunc(edges, func(a, b Edge) bool { return a.To == b.To && a.Origin == b.Origin })
+}
+
+// edgeRange is where p's edge to a package is declared, a Dockerfile line
+// before an attribute.
+func edgeRange(p *Package, to string) hcl.Range {
+	rng := p.Range("platforms")
+	for _, e := range p.Edges {
+		if e.To == to {
+			rng = e.Range
+		}
+	}
+	return rng
+}
+
+func useRange(p *Package, use imageUse) hcl.Range {
+	if p.Dockerfile == "" {
+		return p.Range("dockerfile_inline")
+	}
+	pos := hcl.Pos{Line: use.Line, Column: 1}
+	return hcl.Range{Filename: joinPath(p.Context, p.Dockerfile), Start: pos, End: pos}
+}
+
+func useLocation(p *Package, use imageUse) string { return shortLocation(useRange(p, use)) }
+
+func useDiagnostic(p *Package, use imageUse, summary, detail string) *hcl.Diagnostic {
+	rng := useRange(p, use)
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: &rng}
+}
+
+// shortLocation is file:line,column.
+func shortLocation(rng hcl.Range) string {
+	return fmt.Sprintf("%s:%d,%d", rng.Filename, rng.Start.Line, rng.Start.Column)
+}
+
+// normalRepository returns a repository name in the form that names in
+// Dockerfiles are compared in, docker.io/library written out.
+func normalRepository(repository string) string {
+	named, err := reference.ParseNormalizedNamed(repository)
+	if err != nil {
+		return repository
+	}
+	return named.Name()
+}
+
+// tagOf returns the tag of an image name, "" when it has none.
+func tagOf(name string) string {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return ""
+	}
+	if t, ok := named.(reference.Tagged); ok {
+		return t.Tag()
+	}
+	return ""
+}

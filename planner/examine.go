@@ -1,0 +1,206 @@
+package planner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/stowage-build/stowage/schema"
+)
+
+// examine evaluates a package and reads its files: the first phase.
+func (r *resolver) examine(ctx context.Context, d *schema.Declaration, known map[string]schema.Identity) outcome {
+	o := outcome{name: d.Name}
+	cfg, diags := r.ws.Evaluate(d, lookupIn(known))
+	o.diags = append(diags, unsupported(cfg)...)
+	if cfg == nil || o.diags.HasErrors() {
+		return o
+	}
+	p := &Package{
+		Package: cfg, Name: d.Name, Repository: d.Repository,
+		LocalContexts: map[string]*SourceSet{}, nodes: map[string]*nodeUses{},
+	}
+	for _, read := range []func(context.Context, *Package) (hcl.Diagnostics, error){r.readSources, r.readDockerfile} {
+		diags, err := read(ctx, p)
+		o.diags = append(o.diags, diags...)
+		if err != nil {
+			o.err = fmt.Errorf("package %s: %w", d.Name, err)
+			return o
+		}
+	}
+	if o.diags.HasErrors() {
+		return o
+	}
+	o.pkg = p
+	o.uses, diags = r.readImages(p)
+	o.diags = append(o.diags, diags...)
+	return o
+}
+
+// unsupported refuses what this version evaluates but cannot act on.
+func unsupported(p *schema.Package) hcl.Diagnostics {
+	if p == nil || contentMode(p) {
+		return nil
+	}
+	rng := p.Range("cache_mode")
+	return hcl.Diagnostics{{
+		Severity: hcl.DiagError,
+		Summary:  "Not supported yet",
+		Detail:   fmt.Sprintf("cache_mode = %q is not supported yet. Leave it out: tags are then made of the input hash.", p.CacheMode),
+		Subject:  &rng,
+	}}
+}
+
+// readSources reads the source sets of the context and of named contexts.
+func (r *resolver) readSources(ctx context.Context, p *Package) (hcl.Diagnostics, error) {
+	var diags hcl.Diagnostics
+	read := func(attribute string, spec SourceSpec) (*SourceSet, error) {
+		spec.AllowOutside = p.AllowOutside
+		set, err := r.opts.Sources.Set(ctx, spec)
+		if err != nil {
+			if !isConfigurationMistake(err) {
+				return nil, err
+			}
+			diags = append(diags, fileDiagnostic(p, attribute, err))
+			return nil, nil
+		}
+		p.Dirty = p.Dirty || set.Dirty
+		return set, nil
+	}
+	var err error
+	p.Sources, err = read("context", SourceSpec{Context: p.Context, Dockerfile: p.Dockerfile, Extra: p.Package.Sources})
+	if err != nil {
+		return diags, err
+	}
+	for _, name := range sortedKeys(p.Contexts) {
+		if dir := p.Contexts[name].Path; dir != "" {
+			if p.LocalContexts[name], err = read("contexts", SourceSpec{Context: dir}); err != nil {
+				return diags, err
+			}
+		}
+	}
+	return diags, nil
+}
+
+// isConfigurationMistake tells a path that the configuration gets wrong from
+// a disk that fails.
+func isConfigurationMistake(err error) bool {
+	if errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	var mistake interface{ ConfigurationMistake() bool }
+	return errors.As(err, &mistake) && mistake.ConfigurationMistake()
+}
+
+func fileDiagnostic(p *Package, attribute string, err error) *hcl.Diagnostic {
+	rng := p.Range(attribute)
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagError,
+		Summary:  "Cannot read the " + attribute + " of package " + p.Name,
+		Detail:   capitalised(err.Error()) + ".",
+		Subject:  &rng,
+	}
+}
+
+func (r *resolver) readDockerfile(ctx context.Context, p *Package) (hcl.Diagnostics, error) {
+	if p.Dockerfile == "" {
+		p.DockerfileContent = []byte(p.DockerfileInline)
+		return nil, nil
+	}
+	content, err := r.opts.Sources.Dockerfile(ctx, p.Context, p.Dockerfile)
+	if err != nil && isConfigurationMistake(err) {
+		return hcl.Diagnostics{fileDiagnostic(p, "dockerfile", err)}, nil
+	}
+	p.DockerfileContent = content
+	return nil, err
+}
+
+// imageUse is one image name found for a platform of a package.
+type imageUse struct {
+	ImageUse
+	node string // the platform that is built
+}
+
+// readImages finds the images that the Dockerfile names, for each platform.
+func (r *resolver) readImages(p *Package) ([]imageUse, hcl.Diagnostics) {
+	var uses []imageUse
+	var diags hcl.Diagnostics
+	for _, platform := range p.Platforms {
+		native := r.native(platform)
+		df, err := r.opts.Dockerfiles.Analyze(p.DockerfileContent, AnalyzeOptions{
+			Target: p.TargetFor(platform), Args: p.ArgsFor(platform),
+			Platform: platform, Native: native, Contexts: plainContexts(p),
+		})
+		if err != nil {
+			diags = append(diags, dockerfileDiagnostic(p, err))
+			break // the other platforms would say the same
+		}
+		p.DockerfileArgs = df.Args
+		p.nodes[platform] = &nodeUses{}
+		for _, use := range df.Images {
+			uses = append(uses, imageUse{ImageUse: use, node: platform})
+			if use.Platform == native && native != platform {
+				p.nodes[platform].nativeOnly = native
+			}
+		}
+	}
+	return uses, diags
+}
+
+// plainContexts returns the named contexts that are no packages. Those that
+// are go through the Dockerfile analysis like images, so that the platform
+// they are used for is known.
+func plainContexts(p *Package) []string {
+	var names []string
+	for _, name := range sortedKeys(p.Contexts) {
+		if p.Contexts[name].Package == "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// native returns the native platform of the builder that will build platform:
+// of the first declared builder that has it, else the host's.
+func (r *resolver) native(platform string) string {
+	for _, b := range r.ws.Builders {
+		if b.Native != "" && slices.Contains(b.Platforms, platform) {
+			return b.Native
+		}
+	}
+	return r.opts.HostPlatform
+}
+
+// dockerfileDiagnostic puts a mistake in a Dockerfile at its line. The ranges
+// of files that are not HCL carry no excerpt.
+func dockerfileDiagnostic(p *Package, err error) *hcl.Diagnostic {
+	rng := p.Range("dockerfile")
+	d := &hcl.Diagnostic{
+		Severity: hcl.DiagError,
+		Summary:  "Cannot read the Dockerfile of package " + p.Name,
+		Detail:   capitalised(err.Error()) + ".",
+		Subject:  &rng,
+	}
+	var at interface{ Location() (line int) }
+	if p.Dockerfile != "" && errors.As(err, &at) {
+		if line := at.Location(); line > 0 {
+			pos := hcl.Pos{Line: line, Column: 1}
+			d.Subject = &hcl.Range{Filename: joinPath(p.Context, p.Dockerfile), Start: pos, End: pos}
+		}
+	}
+	return d
+}
+
+func capitalised(s string) string {
+	if s == "" {
+		return s
+	}
+	if c := s[0]; c >= 'a' && c <= 'z' {
+		return string(c-'a'+'A') + s[1:]
+	}
+	return s
+}

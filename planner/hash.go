@@ -1,0 +1,252 @@
+package planner
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/stowage-build/stowage/schema"
+)
+
+// The input hash.
+//
+// A package's hash says what its image is made of, before it is made. Two
+// packages with one hash may use one image; a package whose hash has not been
+// built must be. So the hash has everything in it that can change the result,
+// and nothing that cannot: what is missing from it makes false reuse, what is
+// too much makes false rebuilds.
+//
+// In it, in this order (inputs below is the list, and the only one):
+//
+//   - the source set: path, type, content digest or link target of each file.
+//     Exactly these files are sent to the builder, with fixed owners, modes
+//     and times, so mtime, owner and umask are not in it;
+//   - the Dockerfile (which need not be in the source set), and the stage;
+//   - arguments, labels and annotations as evaluated, those of platform
+//     blocks too. Formatting, comments and the order in which they are
+//     written do not exist any more at that point;
+//   - named contexts: the files of a directory, the reference of an image;
+//   - the hash of each workspace package that the image is made from, so a
+//     change reaches all dependents;
+//   - each external image that the Dockerfile names;
+//   - network, attestations, reproducible, secret and ssh ids (never values:
+//     a secret that changes the result is a mistake to be mended with
+//     revision), the refresh bucket, and revision.
+//
+// Not in it: the platform, so that adding one keeps the tag and builds only
+// the new node; package and repository name, registry, checkout path, commit,
+// builder, jobs and cache settings, because they do not reach the result; and
+// depends_on, which is order only.
+//
+// The encoding is a list of (kind, name, digest) triples, each string
+// preceded by its length, after a line that names the version of the
+// encoding. Strings cannot run into each other, and a new kind of input that
+// a package does not use leaves its hash as it is. A change that gives the
+// same package another hash must change hashVersion, and with it rebuilds
+// the world: a golden test guards against doing so by accident.
+const hashVersion = "stowage inputs 1\n"
+
+// tagDigits is how many hex digits of the hash make a tag: 160 bits, the
+// length of a git object id.
+const tagDigits = 40
+
+// sum hashes inputs in their canonical encoding.
+func sum(list []Input) string {
+	h := sha256.New()
+	h.Write([]byte(hashVersion))
+	for _, in := range list {
+		writeString(h, in.Kind)
+		writeString(h, in.Name)
+		writeString(h, in.Digest)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func writeString(h hash.Hash, s string) {
+	var n [binary.MaxVarintLen64]byte
+	h.Write(n[:binary.PutUvarint(n[:], uint64(len(s)))])
+	h.Write([]byte(s))
+}
+
+// digest is the digest of a value made of parts.
+func digest(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		writeString(h, p)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Kinds of inputs.
+const (
+	inputFile       = "file"
+	inputDockerfile = "dockerfile"
+	inputTarget     = "target"
+	inputArg        = "arg"
+	inputLabel      = "label"
+	inputAnnotation = "annotation"
+	inputContext    = "context"
+	inputDependency = "dependency"
+	inputImage      = "image"
+	inputOption     = "option"
+	inputSecret     = "secret"
+	inputSSH        = "ssh"
+	inputRefresh    = "refresh"
+	inputRevision   = "revision"
+)
+
+// inputs lists everything that decides p's result. dependency returns the
+// hash of a package.
+func inputs(p *Package, dependency func(name string) string, now time.Time) *Inputs {
+	w := walk{pkg: p}
+	w.files(inputFile, "", p.Sources)
+	w.add(inputDockerfile, "", digest(string(p.DockerfileContent)))
+	w.value(inputTarget, "", p.Target)
+	w.args("", p.Args)
+	w.values(inputLabel, p.Labels)
+	w.values(inputAnnotation, p.Annotations)
+	w.contexts()
+	for _, name := range inputPackages(p.Edges) {
+		w.add(inputDependency, name, dependency(name))
+	}
+	for _, ref := range p.external {
+		w.add(inputImage, ref, digest(ref))
+	}
+	w.options()
+	w.overrides()
+	for _, s := range p.Secrets {
+		w.add(inputSecret, s.ID, digest(s.ID))
+	}
+	for _, id := range p.SSH {
+		w.add(inputSSH, id, digest(id))
+	}
+	if p.Refresh > 0 {
+		bucket := now.UTC().Truncate(p.Refresh).Format(time.RFC3339)
+		w.add(inputRefresh, p.Refresh.String(), digest(bucket))
+	}
+	w.value(inputRevision, "", p.Revision)
+	return &Inputs{Package: p.Name, Hash: sum(w.list), List: w.list}
+}
+
+// walk collects inputs in canonical order.
+type walk struct {
+	pkg  *Package
+	list []Input
+}
+
+func (w *walk) add(kind, name, digest string) {
+	w.list = append(w.list, Input{Kind: kind, Name: name, Digest: digest})
+}
+
+// value adds a value unless it is the empty one, which is the default of
+// everything that is added so.
+func (w *walk) value(kind, name, value string) {
+	if value != "" {
+		w.add(kind, name, digest(value))
+	}
+}
+
+func (w *walk) values(kind string, m map[string]string) {
+	for _, name := range sortedKeys(m) {
+		w.add(kind, name, digest(m[name]))
+	}
+}
+
+func (w *walk) args(prefix string, m map[string]string) {
+	for _, name := range sortedKeys(m) {
+		w.list = append(w.list, Input{
+			Kind: inputArg, Name: prefix + name, Digest: digest(m[name]),
+			Through: slices.Sorted(slices.Values(w.pkg.ArgPackages[name])),
+		})
+	}
+}
+
+func (w *walk) files(kind, prefix string, set *SourceSet) {
+	if set == nil {
+		return
+	}
+	for _, f := range set.Files {
+		w.add(kind, prefix+f.Path, digest(string(f.Type), f.Digest, f.Link))
+	}
+}
+
+// contexts adds named contexts. One that is a package is a dependency; that
+// it goes by this name is an input too.
+func (w *walk) contexts() {
+	for _, name := range sortedKeys(w.pkg.Contexts) {
+		switch c := w.pkg.Contexts[name]; {
+		case c.Package != "":
+			w.add(inputContext, name, digest("package"))
+		case c.URL != "":
+			w.add(inputContext, name, digest("url", c.URL))
+		default:
+			w.add(inputContext, name, digest("directory"))
+			w.files(inputContext, name+"/", w.pkg.LocalContexts[name])
+		}
+	}
+}
+
+func (w *walk) options() {
+	p := w.pkg
+	if p.Network != "default" {
+		w.value(inputOption, "network", p.Network)
+	}
+	if p.Reproducible {
+		w.value(inputOption, "reproducible", "true")
+	}
+	w.value(inputOption, "attest.provenance", p.Attest.Provenance)
+	if p.Attest.SBOM {
+		w.add(inputOption, "attest.sbom", digest("sbom", p.Attest.Scanner))
+	}
+}
+
+// overrides adds what platform blocks change.
+func (w *walk) overrides() {
+	for _, platform := range sortedKeys(w.pkg.Overrides) {
+		o := w.pkg.Overrides[platform]
+		w.args(platform+" ", o.Args)
+		w.value(inputTarget, platform, o.Target)
+		w.value(inputOption, platform+" network", o.Network)
+	}
+}
+
+// inputPackages returns the packages that edges make an input, sorted.
+func inputPackages(edges []Edge) []string {
+	var names []string
+	for _, e := range edges {
+		if !e.OrderOnly {
+			names = append(names, e.To)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// contentMode reports whether the package's tags are made of its input hash.
+func contentMode(p *schema.Package) bool { return p.CacheMode == "" || p.CacheMode == "content" }
+
+// label describes an input in words: "file app/main.go", "arg VERSION".
+func (in Input) label(contextDir string) string {
+	switch {
+	case in.Kind == inputFile:
+		return inputFile + " " + joinPath(contextDir, in.Name)
+	case in.Name == "":
+		return in.Kind
+	case needsQuote(in.Name):
+		return in.Kind + " " + strconv.Quote(in.Name)
+	}
+	return in.Kind + " " + in.Name
+}

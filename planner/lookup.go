@@ -1,0 +1,109 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// lookups is how many packages are looked up at once. The registry adapter
+// has its own limit for each registry.
+const lookups = 64
+
+// lookup asks the catalogs about the packages of nodes that were not asked
+// about before. The registry is asked when the store has not got all that is
+// needed, or when something is to be pushed there.
+func (m *maker) lookup(ctx context.Context, nodes []*node) error {
+	needed := map[string][]*node{}
+	for _, n := range nodes {
+		if f := m.images[n.pkg.Name]; f == nil || !f.asked && !f.storeHas([]*node{n}) {
+			needed[n.pkg.Name] = append(needed[n.pkg.Name], n)
+		}
+	}
+	names := sortedKeys(needed)
+	results := make([]*found, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(lookups)
+	for i, name := range names {
+		group.Go(func() error {
+			var err error
+			results[i], err = m.find(ctx, needed[name])
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, name := range names {
+		m.images[name] = results[i]
+	}
+	return nil
+}
+
+// find asks about one package.
+func (m *maker) find(ctx context.Context, nodes []*node) (*found, error) {
+	p := nodes[0].pkg
+	f := &found{}
+	var err error
+	if f.store, err = ask(ctx, m.ports.Store, p); err != nil {
+		return nil, fmt.Errorf("look up package %s in the store: %w", p.Name, err)
+	}
+	if m.ports.Registry == nil || (f.storeHas(nodes) && !m.pushes(nodes)) {
+		return f, nil
+	}
+	if f.registry, err = ask(ctx, m.ports.Registry, p); err != nil {
+		return nil, fmt.Errorf("look up package %s in the registry: %w", p.Name, err)
+	}
+	f.asked = true
+	return f, nil
+}
+
+// ask returns what a catalog has that was made of p's inputs, or nil.
+func ask(ctx context.Context, catalog Catalog, p *Package) (*Image, error) {
+	if catalog == nil {
+		return nil, nil
+	}
+	image, err := catalog.Lookup(ctx, p.Ref())
+	if err != nil || image == nil || !p.made(image) {
+		return nil, err
+	}
+	return image, nil
+}
+
+// made reports whether the image was made of p's inputs: it says so, or, when
+// it says nothing, its tag does.
+func (p *Package) made(image *Image) bool {
+	if image.Hash != "" {
+		return image.Hash == p.Hash
+	}
+	return p.tagNamesHash()
+}
+
+// tagNamesHash reports whether the package's tag says what it was made of.
+func (p *Package) tagNamesHash() bool { return strings.Contains(p.Tag, p.TagHash) }
+
+func (f *found) storeHas(nodes []*node) bool {
+	if f.store == nil {
+		return false
+	}
+	for _, n := range nodes {
+		if _, ok := f.store.Manifests[n.platform]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *maker) pushes(nodes []*node) bool {
+	if !m.opts.Push {
+		return false
+	}
+	for _, n := range nodes {
+		if n.wanted {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,200 @@
+package planner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Ports are what Make asks. Registry is nil when none may be asked, and
+// Records and Estimator when there is no memory of earlier runs.
+type Ports struct {
+	Store     Catalog
+	Registry  Catalog
+	Records   Records
+	Estimator Estimator
+}
+
+// Options shape a plan.
+type Options struct {
+	// Packages are the names selected, as Select returns them.
+	Packages []string
+	// Platforms, when not empty, are the only ones wanted; SkipPlatforms are
+	// not wanted. A dependency is built for whatever platform it is needed.
+	Platforms     []string
+	SkipPlatforms []string
+	// Push plans for the registry to have what is wanted.
+	Push bool
+	// AllowDirty permits pushing packages that differ from HEAD.
+	AllowDirty bool
+	// Shown are the options to record in the plan.
+	Shown map[string]any
+
+	Version  string
+	Now      time.Time
+	Revision string
+}
+
+// Make asks the catalogs what exists, walks from what is wanted to what must
+// be built for it, and lists the steps. Something that could not be found out
+// is an error, never "missing".
+func Make(ctx context.Context, r *Resolved, ports Ports, opts Options) (*Plan, error) {
+	if opts.Push && ports.Registry == nil {
+		return nil, errors.New("plan: pushing needs the registry, and none may be asked")
+	}
+	m := &maker{r: r, ports: ports, opts: opts, images: map[string]*found{}, nodes: map[string]*node{}}
+	if err := m.checkRefs(); err != nil {
+		return nil, err
+	}
+	wanted, err := m.wanted()
+	if err != nil {
+		return nil, err
+	}
+	if err := m.walk(ctx, wanted); err != nil {
+		return nil, err
+	}
+	steps, err := m.steps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return m.plan(steps)
+}
+
+// maker holds the state of one Make.
+type maker struct {
+	r      *Resolved
+	ports  Ports
+	opts   Options
+	images map[string]*found // by package
+	nodes  map[string]*node  // every node needed, by id
+	diags  []Diagnostic
+}
+
+// found is what the catalogs have of a package, nil where nothing fits.
+type found struct {
+	store, registry *Image
+	// asked says that the registry was asked.
+	asked bool
+}
+
+// node is one node that is wanted or needed.
+type node struct {
+	pkg      *Package
+	platform string
+	wanted   bool
+	// foundIn is "store" or "registry", and "" when it must be built.
+	foundIn string
+	digest  string
+	damaged bool
+}
+
+// checkRefs refuses two packages with one reference and different inputs.
+func (m *maker) checkRefs() error {
+	owners := map[string]*Package{}
+	for _, p := range m.r.Packages {
+		other := owners[p.Ref()]
+		if other != nil && other.Hash != p.Hash {
+			return fmt.Errorf("packages %s and %s come out with the same reference %s but different inputs; give one of them another image or tag", other.Name, p.Name, p.Ref())
+		}
+		owners[p.Ref()] = p
+	}
+	return nil
+}
+
+// wanted lists the selected nodes, sorted by package and platform.
+func (m *maker) wanted() ([]*node, error) {
+	var out []*node
+	for _, name := range m.opts.Packages {
+		p := m.r.Package(name)
+		if p == nil {
+			return nil, fmt.Errorf("plan: no package %q", name)
+		}
+		for _, platform := range p.Platforms {
+			if m.wants(platform) {
+				out = append(out, m.node(p, platform))
+			}
+		}
+	}
+	for _, n := range out {
+		n.wanted = true
+	}
+	if len(out) == 0 && len(m.opts.Platforms) > 0 {
+		return nil, fmt.Errorf("no selected package has the platform %s", strings.Join(m.opts.Platforms, " or "))
+	}
+	return out, nil
+}
+
+func (m *maker) wants(platform string) bool {
+	if slices.Contains(m.opts.SkipPlatforms, platform) {
+		return false
+	}
+	return len(m.opts.Platforms) == 0 || slices.Contains(m.opts.Platforms, platform)
+}
+
+// node returns the node, known from then on.
+func (m *maker) node(p *Package, platform string) *node {
+	id := NodeID(p.Name, platform)
+	if m.nodes[id] == nil {
+		m.nodes[id] = &node{pkg: p, platform: platform}
+	}
+	return m.nodes[id]
+}
+
+// walk decides node by node whether it exists, and goes on to the
+// dependencies of those that do not. Each round's lookups run together.
+func (m *maker) walk(ctx context.Context, frontier []*node) error {
+	for len(frontier) > 0 {
+		if err := m.lookup(ctx, frontier); err != nil {
+			return err
+		}
+		var next []*node
+		for _, n := range frontier {
+			m.decide(n)
+			if n.foundIn != "" {
+				continue
+			}
+			for _, id := range m.r.Nodes.DependenciesOf(NodeID(n.pkg.Name, n.platform)) {
+				if m.nodes[id] == nil {
+					name, platform := SplitNodeID(id)
+					next = append(next, m.node(m.r.Package(name), platform))
+				}
+			}
+		}
+		frontier = next
+	}
+	return nil
+}
+
+// decide looks for a node in what the catalogs have.
+func (m *maker) decide(n *node) {
+	f := m.images[n.pkg.Name]
+	if f.store != nil {
+		if d, ok := f.store.Manifests[n.platform]; ok {
+			n.foundIn, n.digest = "store", d.Digest.String()
+			return
+		}
+		n.damaged = slices.Contains(f.store.Damaged, n.platform)
+	}
+	if f.registry != nil {
+		if d, ok := f.registry.Manifests[n.platform]; ok {
+			n.foundIn, n.digest = "registry", d.Digest.String()
+		}
+	}
+}
+
+// sortedNodes returns the known nodes, dependencies first, each package's
+// platforms in its order.
+func (m *maker) sortedNodes() []*node {
+	out := make([]*node, 0, len(m.nodes))
+	for _, p := range m.r.Packages {
+		for _, platform := range p.Platforms {
+			if n := m.nodes[NodeID(p.Name, platform)]; n != nil {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}

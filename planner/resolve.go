@@ -1,0 +1,346 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stowage-build/stowage/graph"
+	"github.com/stowage-build/stowage/schema"
+)
+
+// ResolveOptions are what resolving needs besides the configuration.
+type ResolveOptions struct {
+	Sources     Sources
+	Dockerfiles Dockerfiles
+	// HostPlatform is the native platform where no builder is declared.
+	HostPlatform string
+	// Now decides refresh buckets.
+	Now time.Time
+}
+
+// Resolve evaluates every package in dependency order, finds all edges, and
+// computes hashes and tags. Mistakes in the configuration, Dockerfiles
+// included, are diagnostics, all of them; the error is for what went wrong
+// besides, such as a file that cannot be read.
+//
+// A package can be evaluated when those that its expressions mention have
+// tags; its Dockerfile may then turn out to name others, which must be hashed
+// before it. So packages move through two phases, each when what it waits for
+// is done: examined (evaluated, files read), then finished (hashed, tagged).
+// One goroutine owns the state; the work is done by others. What cannot move
+// any more when nothing is running waits for itself: that is a cycle.
+func Resolve(ctx context.Context, ws *schema.Workspace, opts ResolveOptions) (*Resolved, hcl.Diagnostics, error) {
+	r := newResolver(ws, opts)
+	if err := r.run(ctx); err != nil {
+		return nil, nil, err
+	}
+	if r.diags.HasErrors() {
+		return nil, r.sortedDiagnostics(), nil
+	}
+	return r.resolved(), r.sortedDiagnostics(), nil
+}
+
+// state is how far a package has come.
+type state int
+
+const (
+	// waiting: some package that an expression mentions is not finished.
+	waiting state = iota
+	// running: a worker is examining or finishing it.
+	running
+	// examined: evaluated, files read, edges known; some package that it
+	// depends on is not finished.
+	examined
+	// finished: hashed and tagged, or failed with diagnostics.
+	finished
+)
+
+// entry is what the resolver knows of one package.
+type entry struct {
+	decl  *schema.Declaration
+	state state
+	pkg   *Package
+	// needs are the packages that must be finished before the next phase.
+	needs map[string]bool
+	// soft are packages named by the Dockerfile at an explicit tag: an edge
+	// only if that is the tag the package comes out with.
+	soft   map[string]bool
+	images []imageUse
+}
+
+type resolver struct {
+	ws    *schema.Workspace
+	opts  ResolveOptions
+	repos map[string][]string // normalised repository → package names
+
+	entries map[string]*entry
+	names   []string // sorted
+	waiters map[string][]string
+	notes   []Diagnostic
+	diags   hcl.Diagnostics
+}
+
+func newResolver(ws *schema.Workspace, opts ResolveOptions) *resolver {
+	r := &resolver{
+		ws: ws, opts: opts,
+		repos:   map[string][]string{},
+		entries: map[string]*entry{},
+		waiters: map[string][]string{},
+	}
+	for _, d := range ws.Packages {
+		r.names = append(r.names, d.Name)
+		r.repos[normalRepository(d.Repository)] = append(r.repos[normalRepository(d.Repository)], d.Name)
+		e := &entry{decl: d, needs: map[string]bool{}, soft: map[string]bool{}}
+		for _, ref := range d.References {
+			e.needs[ref.Package] = true
+		}
+		r.entries[d.Name] = e
+	}
+	slices.Sort(r.names)
+	return r
+}
+
+// outcome is what a worker reports: a package examined or finished.
+type outcome struct {
+	name  string
+	pkg   *Package
+	uses  []imageUse
+	notes []Diagnostic
+	diags hcl.Diagnostics
+	err   error
+	// done says that the package is finished.
+	done bool
+}
+
+// run moves packages on until none can move.
+func (r *resolver) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	workers := errgroup.Group{}
+	workers.SetLimit(2 * runtime.GOMAXPROCS(0))
+	outcomes := make(chan outcome, len(r.names))
+	ready, busy := r.movable(r.names), 0
+	var failure error
+	for {
+		for _, name := range ready {
+			task := r.start(name)
+			busy++
+			workers.Go(func() error {
+				outcomes <- task(ctx)
+				return nil
+			})
+		}
+		if busy == 0 {
+			if failure != nil || ctx.Err() != nil || !r.releaseSoft() {
+				break
+			}
+			ready = r.movable(r.names)
+			continue
+		}
+		o := <-outcomes
+		busy--
+		ready = nil
+		if o.err != nil && failure == nil {
+			failure = o.err
+			cancel()
+		}
+		if failure == nil {
+			ready = r.movable(r.absorb(o))
+		}
+	}
+	if failure == nil {
+		failure = ctx.Err()
+	}
+	if failure == nil {
+		r.reportCycle()
+	}
+	return failure
+}
+
+// movable returns those of names that can start their next phase.
+func (r *resolver) movable(names []string) []string {
+	var out []string
+	for _, name := range names {
+		e := r.entries[name]
+		if (e.state == waiting || e.state == examined) && len(e.needs) == 0 && len(e.soft) == 0 {
+			out = append(out, name)
+		} else if e.state == waiting || e.state == examined {
+			r.await(name, e)
+		}
+	}
+	return out
+}
+
+// await registers name with the packages it needs, and drops those that are
+// finished already.
+func (r *resolver) await(name string, e *entry) {
+	for _, m := range []map[string]bool{e.needs, e.soft} {
+		for _, need := range sortedKeys(m) {
+			if !slices.Contains(r.waiters[need], name) {
+				r.waiters[need] = append(r.waiters[need], name)
+			}
+		}
+	}
+}
+
+// start returns the work of name's next phase.
+func (r *resolver) start(name string) func(context.Context) outcome {
+	e := r.entries[name]
+	phase := e.state
+	e.state = running
+	if phase == waiting {
+		known := r.identities(e.decl.References)
+		return func(ctx context.Context) outcome { return r.examine(ctx, e.decl, known) }
+	}
+	pkg := e.pkg
+	r.diags = append(r.diags, r.checkPlatforms(pkg)...)
+	hashes := map[string]string{}
+	for _, edge := range pkg.Edges {
+		if dep := r.entries[edge.To].pkg; dep != nil {
+			hashes[edge.To] = dep.Hash
+		}
+	}
+	known := r.identities(e.decl.References)
+	return func(context.Context) outcome { return r.finish(pkg, hashes, known) }
+}
+
+// absorb takes a worker's outcome into the state and returns the packages
+// that may be able to move because of it.
+func (r *resolver) absorb(o outcome) []string {
+	e := r.entries[o.name]
+	r.diags = append(r.diags, o.diags...)
+	r.notes = append(r.notes, o.notes...)
+	if o.pkg != nil {
+		e.pkg = o.pkg
+	}
+	if o.done || e.pkg == nil {
+		e.state = finished
+		return r.release(o.name)
+	}
+	e.state = examined
+	e.images = o.uses
+	r.connect(o.name, e)
+	return []string{o.name}
+}
+
+// release tells those that waited for name that it is finished.
+func (r *resolver) release(name string) []string {
+	woken := r.waiters[name]
+	delete(r.waiters, name)
+	for _, w := range woken {
+		e := r.entries[w]
+		delete(e.needs, name)
+		if e.soft[name] {
+			delete(e.soft, name)
+			r.settle(e, name, r.entries[name].pkg)
+		}
+	}
+	return woken
+}
+
+// identities returns what expressions may know of the packages they mention.
+// A package that failed has a stand-in, so that its dependents' own mistakes
+// are found in the same run.
+func (r *resolver) identities(refs []schema.Reference) map[string]schema.Identity {
+	known := make(map[string]schema.Identity, len(refs))
+	for _, ref := range refs {
+		id := schema.Identity{Tag: "failed", Hash: "failed"}
+		if e := r.entries[ref.Package]; e != nil && e.pkg != nil {
+			id = schema.Identity{Tag: e.pkg.Tag, Hash: e.pkg.TagHash, Platforms: e.pkg.Platforms}
+		}
+		known[ref.Package] = id
+	}
+	return known
+}
+
+// finish hashes and tags a package whose dependencies all are.
+func (r *resolver) finish(p *Package, hashes map[string]string, known map[string]schema.Identity) outcome {
+	p.Inputs = inputs(p, func(name string) string { return hashes[name] }, r.opts.Now)
+	p.Hash = p.Inputs.Hash
+	p.TagHash = p.Hash[:tagDigits]
+	tag, diags := r.ws.Tag(p.Package, p.TagHash, lookupIn(known))
+	p.Tag = tag
+	return outcome{name: p.Name, pkg: p, diags: diags, done: true}
+}
+
+func lookupIn(known map[string]schema.Identity) func(string) (schema.Identity, bool) {
+	return func(name string) (schema.Identity, bool) {
+		id, ok := known[name]
+		return id, ok
+	}
+}
+
+// resolved assembles the result.
+func (r *resolver) resolved() *Resolved {
+	out := &Resolved{
+		Workspace: r.ws, Graph: graph.New(), Nodes: graph.New(),
+		Notes: r.notes, byName: map[string]*Package{},
+	}
+	for _, name := range r.names {
+		p := r.entries[name].pkg
+		out.Packages = append(out.Packages, p)
+		out.byName[name] = p
+		out.Graph.AddNode(name)
+		for _, e := range p.Edges {
+			out.Graph.AddEdge(name, e.To)
+		}
+	}
+	for _, p := range out.Packages {
+		out.addNodes(p)
+	}
+	slices.SortStableFunc(out.Notes, func(a, b Diagnostic) int {
+		return compareStrings(a.Package, b.Package, a.Location, b.Location, a.Summary, b.Summary)
+	})
+	return out
+}
+
+// addNodes adds p's nodes and their edges. An image use is an edge to the
+// node that is used; any other edge goes to the same platform of the other
+// package, or to all of them when it has not got that one.
+func (r *Resolved) addNodes(p *Package) {
+	for _, platform := range p.Platforms {
+		id := NodeID(p.Name, platform)
+		r.Nodes.AddNode(id)
+		used := map[string]bool{}
+		for _, u := range p.Uses(platform) {
+			used[u.Package] = true
+			r.Nodes.AddEdge(id, NodeID(u.Package, u.Platform))
+		}
+		for _, e := range p.Edges {
+			if used[e.To] {
+				continue
+			}
+			dep := r.byName[e.To]
+			if dep.HasPlatform(platform) {
+				r.Nodes.AddEdge(id, NodeID(e.To, platform))
+				continue
+			}
+			for _, other := range dep.Platforms {
+				r.Nodes.AddEdge(id, NodeID(e.To, other))
+			}
+		}
+	}
+}
+
+func (r *resolver) sortedDiagnostics() hcl.Diagnostics {
+	slices.SortStableFunc(r.diags, func(a, b *hcl.Diagnostic) int {
+		return compareStrings(location(a.Subject), location(b.Subject), a.Summary, b.Summary, a.Detail, b.Detail)
+	})
+	return slices.CompactFunc(r.diags, func(a, b *hcl.Diagnostic) bool {
+		return location(a.Subject) == location(b.Subject) && a.Summary == b.Summary && a.Detail == b.Detail
+	})
+}
+
+// location is file:line,column with numbers padded for sorting.
+func location(rng *hcl.Range) string {
+	if rng == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s:%06d,%04d", rng.Filename, rng.Start.Line, rng.Start.Column)
+}
