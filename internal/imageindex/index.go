@@ -59,9 +59,12 @@ func Parse(data []byte) (*ocispec.Index, error) {
 
 // Marshal returns idx's bytes and descriptor. The form is the one of
 // BuildKit's exporter, so that an index put together here from single
-// platforms is the same as one that BuildKit made.
+// platforms is the same as one that BuildKit made. Docker's media type becomes
+// OCI's.
 func Marshal(idx *ocispec.Index) ([]byte, ocispec.Descriptor, error) {
-	data, err := json.MarshalIndent(idx, "", "  ")
+	oci := *idx
+	oci.MediaType = ocispec.MediaTypeImageIndex
+	data, err := json.MarshalIndent(oci, "", "  ")
 	if err != nil {
 		return nil, ocispec.Descriptor{}, fmt.Errorf("write image index: %w", err)
 	}

@@ -1,0 +1,175 @@
+package layout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stowage-build/stowage/internal/imageindex"
+	"github.com/stowage-build/stowage/planner"
+)
+
+// Resolve returns the descriptor of the index that the store has under ref.
+// An unknown ref is errdefs.ErrNotFound.
+func (s *Store) Resolve(_ context.Context, ref string) (ocispec.Descriptor, error) {
+	c, err := s.index.load()
+	if err != nil {
+		return ocispec.Descriptor{}, fmt.Errorf("look up %s in the store: %w", ref, err)
+	}
+	desc, ok := c.byRef[ref]
+	if !ok {
+		return ocispec.Descriptor{}, fmt.Errorf("the store has no %s: %w", ref, errdefs.ErrNotFound)
+	}
+	return desc, nil
+}
+
+// Lookup returns what the store has under ref: see planner.Catalog. A
+// platform is there when its manifest, config and layers are, each with the
+// right size, and those of the attestations about it. Only manifests are
+// read; layers are not hashed again, which Verify does.
+//
+// When the index itself is lost, no platform is there: building again heals it.
+func (s *Store) Lookup(ctx context.Context, ref string) (*planner.Image, error) {
+	desc, err := s.Resolve(ctx, ref)
+	if errdefs.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	image := &planner.Image{
+		Digest:    desc.Digest.String(),
+		Hash:      desc.Annotations[planner.AnnotationHash],
+		Manifests: map[string]ocispec.Descriptor{},
+	}
+	idx, err := s.readIndex(ctx, desc)
+	if damaged(err) {
+		return image, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up %s in the store: %w", ref, err)
+	}
+	if hash := idx.Annotations[planner.AnnotationHash]; hash != "" {
+		image.Hash = hash
+	}
+	for _, d := range imageindex.Images(idx) {
+		platform := imageindex.FormatPlatform(d.Platform)
+		err := s.complete(ctx, append(imageindex.Attestations(idx, d.Digest), d))
+		switch {
+		case err == nil:
+			image.Manifests[platform] = d
+		case damaged(err):
+			image.Damaged = append(image.Damaged, platform)
+		default:
+			return nil, fmt.Errorf("look up %s in the store: %w", ref, err)
+		}
+	}
+	slices.Sort(image.Damaged)
+	return image, nil
+}
+
+// damaged tells content that is not there, or not what it should be, from
+// trouble with reading it, which says nothing about it.
+func damaged(err error) bool {
+	return errdefs.IsNotFound(err) || errdefs.IsDataLoss(err)
+}
+
+// readBlob reads a small blob and verifies it. Content that is missing is
+// ErrNotFound; content that is not the descriptor's is ErrDataLoss.
+func (s *Store) readBlob(ctx context.Context, desc ocispec.Descriptor) ([]byte, error) {
+	ra, err := s.content.ReaderAt(ctx, desc)
+	if err != nil {
+		return nil, err
+	}
+	defer ra.Close()
+	data, err := io.ReadAll(content.NewReader(ra))
+	if err != nil {
+		return nil, err
+	}
+	if digest.FromBytes(data) != desc.Digest {
+		s.content.distrust(desc.Digest, ra.(*readerAt).info)
+		return nil, fmt.Errorf("blob %s: content has another digest: %w", desc.Digest, errdefs.ErrDataLoss)
+	}
+	return data, nil
+}
+
+// readIndex reads what an entry of index.json refers to. A single image
+// manifest, as other tools write them, is read as an index of one.
+func (s *Store) readIndex(ctx context.Context, desc ocispec.Descriptor) (*ocispec.Index, error) {
+	data, err := s.readBlob(ctx, desc)
+	if err != nil {
+		return nil, err
+	}
+	if imageindex.IsManifest(desc.MediaType) {
+		return s.indexOfOne(ctx, desc, data)
+	}
+	idx, err := imageindex.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("blob %s: %w: %w", desc.Digest, err, errdefs.ErrDataLoss)
+	}
+	return idx, nil
+}
+
+func (s *Store) indexOfOne(ctx context.Context, desc ocispec.Descriptor, data []byte) (*ocispec.Index, error) {
+	platform := desc.Platform
+	if platform == nil {
+		m, err := parseManifest(desc, data)
+		if err != nil {
+			return nil, err
+		}
+		config, err := s.readBlob(ctx, m.Config)
+		if err != nil {
+			return nil, err
+		}
+		platform = new(ocispec.Platform)
+		if err := json.Unmarshal(config, platform); err != nil {
+			return nil, fmt.Errorf("config %s: %w: %w", m.Config.Digest, err, errdefs.ErrDataLoss)
+		}
+	}
+	idx := imageindex.New()
+	desc.Annotations = nil
+	imageindex.Put(idx, *platform, desc, nil)
+	return idx, nil
+}
+
+func parseManifest(desc ocispec.Descriptor, data []byte) (*ocispec.Manifest, error) {
+	var m ocispec.Manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return nil, fmt.Errorf("manifest %s: %w: %w", desc.Digest, err, errdefs.ErrDataLoss)
+	}
+	if m.Config.Digest == "" {
+		return nil, fmt.Errorf("manifest %s: names no config: %w", desc.Digest, errdefs.ErrDataLoss)
+	}
+	return &m, nil
+}
+
+// complete checks that the manifests, and what they refer to, are there.
+func (s *Store) complete(ctx context.Context, manifests []ocispec.Descriptor) error {
+	for _, desc := range manifests {
+		data, err := s.readBlob(ctx, desc)
+		if err != nil {
+			return err
+		}
+		m, err := parseManifest(desc, data)
+		if err != nil {
+			return err
+		}
+		for _, d := range append([]ocispec.Descriptor{m.Config}, m.Layers...) {
+			ok, err := s.content.has(d.Digest, d.Size)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return fmt.Errorf("manifest %s: blob %s with %d bytes: %w", desc.Digest, d.Digest, d.Size, errdefs.ErrNotFound)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,22 @@
+// Package layout is the store: an OCI image layout directory that any number
+// of processes may use at once, and that is a valid layout at every instant.
+//
+// A Store is the planner's Catalog and the executor's Store, and its Content
+// is what BuildKit exports into and reads named contexts from. It does not
+// know how images are made or where else they are.
+//
+// On disk:
+//
+//	oci-layout, index.json, blobs/sha256   as the image layout specification says
+//	ingest/OWNER/                          blobs being written, by one open store each
+//	index.lock                             held while index.json is replaced
+//
+// index.json has one entry for each package reference: the package's image
+// index, annotated with the full reference and the input hash.
+//
+// Blobs are written to a private file, verified, synced and renamed into
+// place, so a blob with its name is whole. index.json is replaced the same
+// way, after the blobs that it refers to.
+//
+// Start at Open, then PutNode in put.go and content.go.
+package layout

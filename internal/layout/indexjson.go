@@ -1,0 +1,131 @@
+package layout
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stowage-build/stowage/internal/imageindex"
+)
+
+// ErrCorrupt is wrapped by errors about an index.json that cannot be read as
+// one. What it held is not known, so nothing is written over it.
+var ErrCorrupt = errors.New("the store's index.json is damaged: restore it from a backup, or move the store's directory away to begin with an empty one")
+
+// catalog is index.json in memory: the entries by reference. It is never
+// changed once made.
+type catalog struct {
+	index *ocispec.Index
+	byRef map[string]ocispec.Descriptor
+}
+
+// indexCache reads index.json when it has changed. The file is only ever
+// replaced, so holding the open file keeps its inode from being used again:
+// the same inode is the same content.
+type indexCache struct {
+	path string
+
+	mu     sync.Mutex
+	file   *os.File
+	info   fs.FileInfo
+	latest *catalog
+}
+
+// load returns what index.json says now.
+func (c *indexCache) load() (*catalog, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, err := os.Stat(c.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w (%s is missing)", ErrCorrupt, c.path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.latest != nil && os.SameFile(now, c.info) && now.Size() == c.info.Size() && now.ModTime().Equal(c.info.ModTime()) {
+		return c.latest, nil
+	}
+	return c.read()
+}
+
+func (c *indexCache) read() (*catalog, error) {
+	f, err := os.Open(c.path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	latest, err := readCatalog(f)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w (%s: %w)", ErrCorrupt, c.path, err), f.Close())
+	}
+	if c.file != nil {
+		_ = c.file.Close()
+	}
+	c.file, c.info, c.latest = f, info, latest
+	return latest, nil
+}
+
+func (c *indexCache) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.file == nil {
+		return nil
+	}
+	err := c.file.Close()
+	c.file, c.latest = nil, nil
+	return err
+}
+
+func readCatalog(r io.Reader) (*catalog, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	idx, err := imageindex.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	return newCatalog(idx), nil
+}
+
+func newCatalog(idx *ocispec.Index) *catalog {
+	c := &catalog{index: idx, byRef: make(map[string]ocispec.Descriptor, len(idx.Manifests))}
+	for _, d := range idx.Manifests {
+		ref := d.Annotations[ocispec.AnnotationRefName]
+		if _, twice := c.byRef[ref]; ref != "" && !twice {
+			c.byRef[ref] = d
+		}
+	}
+	return c
+}
+
+// with returns the index with the entries of changed in place of those that
+// it has for their references, sorted by reference.
+func (c *catalog) with(changed map[string]ocispec.Descriptor) *ocispec.Index {
+	idx := *c.index
+	idx.Manifests = make([]ocispec.Descriptor, 0, len(c.index.Manifests)+len(changed))
+	for _, d := range c.index.Manifests {
+		if _, replaced := changed[d.Annotations[ocispec.AnnotationRefName]]; !replaced {
+			idx.Manifests = append(idx.Manifests, d)
+		}
+	}
+	for _, d := range changed {
+		idx.Manifests = append(idx.Manifests, d)
+	}
+	slices.SortStableFunc(idx.Manifests, func(a, b ocispec.Descriptor) int {
+		return cmp.Or(
+			cmp.Compare(a.Annotations[ocispec.AnnotationRefName], b.Annotations[ocispec.AnnotationRefName]),
+			cmp.Compare(a.Digest, b.Digest))
+	})
+	return &idx
+}

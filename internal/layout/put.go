@@ -1,0 +1,120 @@
+package layout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/containerd/errdefs"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/internal/imageindex"
+	"github.com/stowage-build/stowage/planner"
+)
+
+// PutNode adds a node's image, and the attestations about it, to the index
+// under its reference: see executor.Store. All blobs must be in the store.
+//
+// When the index there was made of other inputs (another hash), the entry
+// replaces it wholly: its other platforms are of those inputs too.
+func (s *Store) PutNode(ctx context.Context, e executor.NodeEntry) error {
+	fail := func(err error) error {
+		return fmt.Errorf("put %s for %s into the store: %w", e.Ref, e.Platform, err)
+	}
+	platform, order, err := parsePlatforms(e.Platform, e.Platforms)
+	if err != nil {
+		return fail(err)
+	}
+	if e.Ref == "" {
+		return fail(errors.New("the reference is empty"))
+	}
+	if err := s.complete(ctx, append([]ocispec.Descriptor{e.Manifest}, e.Attestations...)); err != nil {
+		return fail(err)
+	}
+	_, err = s.apply(ctx, &change{ref: e.Ref, edit: func(_ context.Context, idx *ocispec.Index) error {
+		if idx.Annotations[planner.AnnotationHash] != e.Hash {
+			*idx = *imageindex.New()
+		}
+		annotate(idx, map[string]string{planner.AnnotationHash: e.Hash})
+		imageindex.Put(idx, platform, e.Manifest, e.Attestations)
+		imageindex.Sort(idx, order)
+		return nil
+	}})
+	if err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// PutIndex orders the index under ref, adds annotations, and returns its
+// descriptor: see executor.Store. Every one of platforms must be there with
+// all its content. The input hash stays what it was.
+func (s *Store) PutIndex(ctx context.Context, ref string, platforms []string, annotations map[string]string) (ocispec.Descriptor, error) {
+	fail := func(err error) (ocispec.Descriptor, error) {
+		return ocispec.Descriptor{}, fmt.Errorf("write the index of %s into the store: %w", ref, err)
+	}
+	_, order, err := parsePlatforms("", platforms)
+	if err != nil {
+		return fail(err)
+	}
+	desc, err := s.apply(ctx, &change{ref: ref, edit: func(ctx context.Context, idx *ocispec.Index) error {
+		if len(idx.Manifests) == 0 {
+			return fmt.Errorf("the store has nothing under that reference: %w", errdefs.ErrNotFound)
+		}
+		for _, p := range order {
+			d, ok := imageindex.Find(idx, p)
+			if !ok {
+				return fmt.Errorf("platform %s is not there: %w", p, errdefs.ErrNotFound)
+			}
+			if err := s.complete(ctx, []ocispec.Descriptor{d}); err != nil {
+				return fmt.Errorf("platform %s: %w", p, err)
+			}
+		}
+		added := maps.Clone(annotations)
+		if hash := idx.Annotations[planner.AnnotationHash]; hash != "" {
+			delete(added, planner.AnnotationHash)
+		}
+		annotate(idx, added)
+		imageindex.Sort(idx, order)
+		return nil
+	}})
+	if err != nil {
+		return fail(err)
+	}
+	return desc, nil
+}
+
+// annotate adds annotations that are not empty.
+func annotate(idx *ocispec.Index, annotations map[string]string) {
+	for k, v := range annotations {
+		if v == "" {
+			continue
+		}
+		if idx.Annotations == nil {
+			idx.Annotations = map[string]string{}
+		}
+		idx.Annotations[k] = v
+	}
+}
+
+// parsePlatforms normalises one platform ("" is none) and an order of them.
+func parsePlatforms(one string, all []string) (ocispec.Platform, []string, error) {
+	var platform ocispec.Platform
+	var err error
+	if one != "" {
+		if platform, err = imageindex.ParsePlatform(one); err != nil {
+			return ocispec.Platform{}, nil, err
+		}
+	}
+	order := make([]string, 0, len(all))
+	for _, s := range all {
+		p, err := imageindex.ParsePlatform(s)
+		if err != nil {
+			return ocispec.Platform{}, nil, err
+		}
+		order = append(order, imageindex.FormatPlatform(&p))
+	}
+	return platform, order, nil
+}

@@ -1,0 +1,146 @@
+package layout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/internal/imageindex"
+)
+
+// Names inside the layout directory.
+const (
+	blobsDir  = "blobs"
+	ingestDir = "ingest"
+	indexFile = "index.json"
+	lockFile  = "index.lock"
+)
+
+// createTimeout bounds the wait for another process that is creating the
+// same layout.
+const createTimeout = time.Minute
+
+// Store is an OCI image layout directory. It is safe for concurrent use, and
+// so is the directory by other Stores in this process and in others.
+type Store struct {
+	dir     string
+	content *contentStore
+	index   indexCache
+	commits commits
+}
+
+var _ executor.Store = (*Store)(nil)
+
+// Open opens the layout in dir, creating what is missing of it, and removes
+// what processes that are gone left half written. A directory whose index.json
+// is lost or unreadable is an error: it is never replaced by an empty one.
+func Open(dir string) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s := &Store{dir: dir}
+	s.index.path = filepath.Join(dir, indexFile)
+	s.commits.turn = make(chan struct{}, 1)
+	s.content = newContentStore(dir)
+	if err := s.initialise(); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	if _, err := s.index.load(); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	if err := removeStale(filepath.Join(dir, ingestDir)); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+// Close gives up what the store holds: half written blobs and open files.
+// Content writers that are still open fail afterwards.
+func (s *Store) Close() error {
+	return errors.Join(s.content.close(), s.index.close())
+}
+
+// Dir is the layout's absolute path.
+func (s *Store) Dir() string { return s.dir }
+
+// Content is the layout's blobs, to be written and read by digest. It is one
+// value for the life of the store.
+func (s *Store) Content() content.Store { return s.content }
+
+// initialise creates the layout's files. oci-layout comes last, so a
+// directory that has it has, or had, everything else.
+func (s *Store) initialise() error {
+	_, err := os.Stat(filepath.Join(s.dir, ocispec.ImageLayoutFile))
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, sub := range []string{filepath.Join(blobsDir, digest.SHA256.String()), ingestDir} {
+		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o755); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), createTimeout)
+	defer cancel()
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := os.Stat(s.index.path); errors.Is(err, fs.ErrNotExist) {
+		data, _, err := imageindex.Marshal(imageindex.New())
+		if err != nil {
+			return err
+		}
+		if err := s.replaceFile(indexFile, data); err != nil {
+			return err
+		}
+	}
+	return s.replaceFile(ocispec.ImageLayoutFile, []byte(`{"imageLayoutVersion":"`+ocispec.ImageLayoutVersion+`"}`))
+}
+
+// replaceFile gives the file name in the layout directory the content data:
+// at every instant it has either the old content or the new. It returns when
+// the change is durable.
+func (s *Store) replaceFile(name string, data []byte) error {
+	f, err := s.content.ingest.create()
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), filepath.Join(s.dir, name)); err != nil {
+		return err
+	}
+	return syncDir(s.dir)
+}
+
+// syncDir makes renames into dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
