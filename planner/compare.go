@@ -22,7 +22,7 @@ func compare(old, now *Inputs, contextDir string) (reason Reason, changes []stri
 	reason = ReasonRefreshDue
 	for _, in := range changed {
 		reason = stronger(reason, reasonFor(in, moved))
-		changes = append(changes, in.label(contextDir))
+		changes = append(changes, in.Label(contextDir))
 	}
 	return reason, slices.Compact(changes), true
 }

@@ -238,8 +238,9 @@ func sortedKeys[V any](m map[string]V) []string {
 // contentMode reports whether the package's tags are made of its input hash.
 func contentMode(p *schema.Package) bool { return p.CacheMode == "" || p.CacheMode == "content" }
 
-// label describes an input in words: "file app/main.go", "arg VERSION".
-func (in Input) label(contextDir string) string {
+// Label describes an input in words, paths of files relative to the workspace
+// root: "file app/main.go", "arg VERSION".
+func (in Input) Label(contextDir string) string {
 	switch {
 	case in.Kind == inputFile:
 		return inputFile + " " + joinPath(contextDir, in.Name)

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -138,4 +139,16 @@ func merged(base, over map[string]string) map[string]string {
 		out[k] = v
 	}
 	return out
+}
+
+// NodesOf returns the ids of the packages' nodes, sorted.
+func (r *Resolved) NodesOf(names []string) []string {
+	var ids []string
+	for _, name := range names {
+		for _, platform := range r.byName[name].Platforms {
+			ids = append(ids, NodeID(name, platform))
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
