@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-build/stowage"
+)
+
+func builderCommand(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "builder",
+		Short: "Look at the builders, start and stop the embedded one",
+		Long: `Without a builder block, --builder or BUILDKIT_HOST, Stowage builds with its own
+BuildKit. It is started when it is needed, shared by all runs on one store, and
+stops by itself when no run uses it.`,
+		Example: "  stowage builder ls\n  stowage builder logs",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(builderListCommand(e), builderStartCommand(e), builderStopCommand(e), builderLogsCommand(e))
+	return cmd
+}
+
+func builderListCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "ls",
+		Short:   "List the builders that apply would use, and their state",
+		Example: "  stowage builder ls",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			builders, err := e.builders(cmd)
+			if err != nil {
+				return err
+			}
+			t := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(t, "NAME\tENDPOINT\tSTATE\tVERSION\tPLATFORMS")
+			for _, b := range builders {
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", b.Name, b.Endpoint, b.State, b.Version, strings.Join(b.Platforms, ","))
+			}
+			return t.Flush()
+		},
+	}
+}
+
+// builders asks for the builders of the workspace, or, outside of one, for
+// those that would be used without.
+func (e *env) builders(cmd *cobra.Command) ([]stowage.BuilderStatus, error) {
+	opts, err := e.options()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := stowage.FindRoot(e.dir); err != nil {
+		return stowage.Builders(cmd.Context(), nil, opts)
+	}
+	ws, err := stowage.Open(cmd.Context(), e.dir, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer ws.Close()
+	return stowage.Builders(cmd.Context(), ws.Config(), opts)
+}
+
+func builderStartCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "start",
+		Short: "Start the embedded builder",
+		Long: `Start the embedded builder, if it is not running, and print its endpoint. It
+stops again by itself when it is not used.`,
+		Example: "  stowage builder start",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts, err := e.options()
+			if err != nil {
+				return err
+			}
+			endpoint, err := stowage.StartBuilder(cmd.Context(), opts)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(e.stdout, endpoint)
+			return nil
+		},
+	}
+}
+
+func builderStopCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "stop",
+		Short:   "Stop the embedded builder",
+		Long:    "Stop the embedded builder. Builds that are running fail. Its cache stays.",
+		Example: "  stowage builder stop",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts, err := e.options()
+			if err != nil {
+				return err
+			}
+			return stowage.StopBuilder(cmd.Context(), opts)
+		},
+	}
+}
+
+func builderLogsCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "logs",
+		Short:   "Print the embedded builder's log",
+		Example: "  stowage builder logs",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			opts, err := e.options()
+			if err != nil {
+				return err
+			}
+			f, err := os.Open(stowage.BuilderLog(opts))
+			if os.IsNotExist(err) {
+				return fmt.Errorf("the embedded builder has not been started on this store, so it has no log")
+			}
+			if err != nil {
+				return fmt.Errorf("read the builder's log: %w", err)
+			}
+			defer f.Close()
+			_, err = io.Copy(e.stdout, f)
+			return err
+		},
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-build/stowage"
+	"github.com/stowage-build/stowage/schema"
+)
+
+func fmtCommand(e *env) *cobra.Command {
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "fmt [FILE…]",
+		Short: "Rewrite configuration files in the canonical format",
+		Long: `Rewrite the workspace's configuration files, or the files named, in the
+canonical format, and print the names of those that changed. With --check
+nothing is written, and the exit code is 1 when a file would change.`,
+		Example: "  stowage fmt\n  stowage fmt --check",
+		RunE: func(_ *cobra.Command, args []string) error {
+			root, files, err := e.formatted(args)
+			if err != nil {
+				return err
+			}
+			changed := 0
+			for _, name := range files {
+				did, err := e.formatFile(root, name, check)
+				if err != nil {
+					return err
+				}
+				if did {
+					changed++
+				}
+			}
+			if check && changed > 0 {
+				return fmt.Errorf("%d of %d files are not formatted; run stowage fmt", changed, len(files))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "write nothing; exit 1 when a file would change")
+	return cmd
+}
+
+// formatted returns the files to format, relative to a root.
+func (e *env) formatted(args []string) (root string, files []string, err error) {
+	if len(args) > 0 {
+		return e.dir, args, nil
+	}
+	root, err = stowage.FindRoot(e.dir)
+	if err != nil {
+		return "", nil, err
+	}
+	files, err = schema.ConfigFiles(os.DirFS(root))
+	return root, files, err
+}
+
+// formatFile formats one file and reports whether it was not formatted.
+func (e *env) formatFile(root, name string, check bool) (bool, error) {
+	path := name
+	if !filepath.IsAbs(name) {
+		path = filepath.Join(root, name)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, fmt.Errorf("format: %w", err)
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		return false, fmt.Errorf("format: %w", err)
+	}
+	after, diags := schema.Format(before, name)
+	if diags.HasErrors() {
+		return false, &stowage.DiagnosticsError{Diagnostics: diags, Files: map[string]*hcl.File{name: {Bytes: before}}}
+	}
+	if bytes.Equal(before, after) {
+		return false, nil
+	}
+	fmt.Fprintln(e.stdout, name)
+	if check {
+		return true, nil
+	}
+	return true, replaceFile(path, after, info.Mode().Perm())
+}
+
+// replaceFile replaces a file's content by way of a temporary one beside it,
+// so that an interrupt leaves the old or the new content.
+func replaceFile(path string, content []byte, mode os.FileMode) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".stowage-fmt-*")
+	if err != nil {
+		return fmt.Errorf("format: %w", err)
+	}
+	defer os.Remove(tmp.Name())
+	if _, err := tmp.Write(content); err != nil {
+		return fmt.Errorf("format %s: %w", path, err)
+	}
+	if err := tmp.Chmod(mode); err != nil {
+		return fmt.Errorf("format %s: %w", path, err)
+	}
+	if err := tmp.Close(); err != nil {
+		return fmt.Errorf("format %s: %w", path, err)
+	}
+	return os.Rename(tmp.Name(), path)
+}

@@ -1,0 +1,77 @@
+// Command stowage plans and builds a monorepo's whole set of container
+// images. See https://github.com/stowage-build/stowage.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/stowage-build/stowage"
+	"github.com/stowage-build/stowage/planner"
+)
+
+// version is set by the linker; without it the module's version is used.
+var version string
+
+// Exit codes, as documented in docs/commands.md.
+const (
+	exitDone        = 0
+	exitError       = 1
+	exitToDo        = 2
+	exitStale       = 3
+	exitInterrupted = 130
+)
+
+func main() {
+	if stowage.Reexec() {
+		return
+	}
+	os.Exit(run(os.Args[1:]))
+}
+
+// run runs the command and returns its exit code. The first interrupt cancels
+// the context; the second ends the process at once, as the default does.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	e := newEnv(os.Stdout, os.Stderr)
+	root := newRoot(e)
+	root.SetArgs(args)
+	return e.exitCode(ctx, root.ExecuteContext(ctx))
+}
+
+// errToDo says that a plan with --detailed-exitcode has something to do.
+var errToDo = errors.New("there is something to do")
+
+// errFailed says that the command failed and that all has been said.
+var errFailed = errors.New("failed")
+
+// exitCode prints err, if it is one, and maps it to the exit code.
+func (e *env) exitCode(ctx context.Context, err error) int {
+	var diags *stowage.DiagnosticsError
+	var stale *planner.StaleError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errToDo):
+		return exitToDo
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(e.stderr, "Interrupted.")
+		return exitInterrupted
+	case errors.As(err, &diags):
+		e.printDiagnostics(diags.Diagnostics, diags.Files)
+		return exitError
+	case errors.As(err, &stale), errors.Is(err, planner.ErrAltered):
+		fmt.Fprintf(e.stderr, "Error: %v\nMake a new one with stowage plan --out.\n", err)
+		return exitStale
+	case errors.Is(err, errFailed):
+		return exitError
+	}
+	fmt.Fprintf(e.stderr, "Error: %v\n", err)
+	return exitError
+}

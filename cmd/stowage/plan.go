@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-build/stowage"
+	"github.com/stowage-build/stowage/internal/report"
+	"github.com/stowage-build/stowage/planner"
+)
+
+// planFlags are the flags that shape a plan, shared by plan and apply.
+type planFlags struct {
+	withDependents bool
+	platforms      []string
+	skipPlatforms  []string
+	push           bool
+	allowDirty     bool
+	offline        bool
+}
+
+func (f *planFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.withDependents, "with-dependents", false, "also the packages that depend on those selected")
+	flags.StringSliceVar(&f.platforms, "platform", nil, "only these `PLATFORMS`, comma-separated")
+	flags.StringSliceVar(&f.skipPlatforms, "skip-platform", nil, "not these `PLATFORMS`, comma-separated")
+	flags.BoolVar(&f.push, "push", false, "push what the registry lacks, and move the moving tags")
+	flags.BoolVar(&f.allowDirty, "allow-dirty", false, "push packages although their files differ from HEAD")
+	flags.BoolVar(&f.offline, "offline", false, "ask no registry")
+}
+
+// options completes the flags with the selection.
+func (f *planFlags) options(e *env, ws *stowage.Workspace, args []string) (stowage.PlanOptions, error) {
+	dir, err := e.selectionDir(ws)
+	return stowage.PlanOptions{
+		Packages: args, Dir: dir, WithDependents: f.withDependents,
+		Platforms: f.platforms, SkipPlatforms: f.skipPlatforms,
+		Push: f.push, AllowDirty: f.allowDirty, Offline: f.offline,
+	}, err
+}
+
+func planCommand(e *env) *cobra.Command {
+	var flags planFlags
+	var format, out string
+	var detailed bool
+	cmd := &cobra.Command{
+		Use:   "plan [PACKAGE…]",
+		Short: "Say what must be built, and why",
+		Long: `Say what must be built, pushed and tagged, in which order, and why.
+
+PACKAGE is a package's name, a glob over names, @GROUP, or a directory; without
+one, all packages are planned. Nothing is built and nothing of the workspace is
+run; no builder is needed.`,
+		Example: `  stowage plan
+  stowage plan app 'lint-*' @tools ./pkg/base
+  stowage plan --push --out plan.json && stowage apply plan.json
+  stowage plan --format json | jq .summary`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := oneOf("--format", format, "text", "json"); err != nil {
+				return err
+			}
+			ws, err := e.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer ws.Close()
+			opts, err := flags.options(e, ws, args)
+			if err != nil {
+				return err
+			}
+			plan, err := ws.Plan(cmd.Context(), opts)
+			if err != nil {
+				return err
+			}
+			return e.finishPlan(plan, format, out, detailed)
+		},
+		ValidArgsFunction: e.completePackages,
+	}
+	flags.register(cmd)
+	cmd.Flags().StringVar(&format, "format", "text", "output as text or json")
+	cmd.Flags().StringVar(&out, "out", "", "save the plan to `FILE`, for stowage apply FILE")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")
+	return cmd
+}
+
+// finishPlan saves and prints a plan.
+func (e *env) finishPlan(plan *planner.Plan, format, out string, detailed bool) error {
+	if out != "" {
+		content, err := plan.MarshalSaved()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(e.path(out), content, 0o644); err != nil {
+			return fmt.Errorf("save the plan: %w", err)
+		}
+	}
+	if err := e.printPlan(plan, format); err != nil {
+		return err
+	}
+	switch {
+	case plan.Errored:
+		return errFailed
+	case detailed && plan.ToDo() > 0:
+		return errToDo
+	}
+	return nil
+}
+
+func (e *env) printPlan(plan *planner.Plan, format string) error {
+	if format == "text" {
+		return report.Plan(e.stdout, plan)
+	}
+	content, err := plan.Marshal()
+	if err == nil {
+		_, err = e.stdout.Write(content)
+	}
+	return err
+}
+
+// completePackages completes package and group names.
+func (e *env) completePackages(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	opts, err := e.options()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	ws, err := stowage.Open(context.WithoutCancel(cmd.Context()), e.dir, opts)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	defer ws.Close()
+	var names []string
+	for _, p := range ws.Config().Packages {
+		names = append(names, p.Name)
+	}
+	for _, g := range ws.Config().Groups {
+		names = append(names, "@"+g.Name)
+	}
+	return names, cobra.ShellCompDirectiveDefault
+}

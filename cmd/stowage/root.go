@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// newRoot assembles the command tree.
+func newRoot(e *env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "stowage",
+		Short: "Plan and build a monorepo's whole set of container images",
+		Long: `Stowage plans and builds a monorepo's whole set of container images.
+
+Packages are declared in stowage.hcl files. stowage plan says which images must
+be built and why; stowage apply builds them, and nothing else.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return e.checkFlags()
+		},
+	}
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
+	f := root.PersistentFlags()
+	f.StringVarP(&e.dir, "chdir", "C", ".", "run as if started in `DIR`")
+	f.StringArrayVar(&e.vars, "var", nil, "set a variable, `NAME=VALUE`; may be repeated")
+	f.StringArrayVar(&e.varFiles, "var-file", nil, "read variables from `FILE`; may be repeated")
+	f.StringVar(&e.store, "store", "", "keep images in `DIR` (default: STOWAGE_STORE, or stowage in the user cache directory)")
+	f.StringVar(&e.progress, "progress", "auto", "progress of a run: auto, tty, plain, json or quiet")
+	f.StringVar(&e.color, "color", "auto", "colours: auto, always or never")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+	})
+	root.AddCommand(
+		planCommand(e), applyCommand(e), showCommand(e), validateCommand(e), fmtCommand(e),
+		listCommand(e), graphCommand(e), explainCommand(e), storeCommand(e), builderCommand(e),
+		versionCommand(e),
+	)
+	return root
+}
+
+func (e *env) checkFlags() error {
+	if err := oneOf("--progress", e.progress, "auto", "tty", "plain", "json", "quiet"); err != nil {
+		return err
+	}
+	return oneOf("--color", e.color, "auto", "always", "never")
+}
+
+// oneOf refuses a flag's value that is none of allowed.
+func oneOf(flag, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("%s %q: use one of %s", flag, value, strings.Join(allowed, ", "))
+}

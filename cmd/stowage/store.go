@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-build/stowage"
+	"github.com/stowage-build/stowage/internal/layout"
+	"github.com/stowage-build/stowage/internal/report"
+)
+
+func storeCommand(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "store",
+		Short: "Look at the local store",
+		Long: `The store is an OCI image layout: the directory --store, STOWAGE_STORE, or
+stowage in the user's cache directory. Any OCI tool reads it, for example
+skopeo inspect oci:DIR:REF.`,
+		Example: "  stowage store ls\n  stowage store verify",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(storeListCommand(e), storeVerifyCommand(e))
+	return cmd
+}
+
+// openStore opens the store without a workspace.
+func (e *env) openStore() (*layout.Store, error) {
+	dir := e.store
+	if dir == "" {
+		dir = stowage.DefaultStoreDir(os.LookupEnv)
+	}
+	return layout.Open(dir)
+}
+
+func storeListCommand(e *env) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:     "ls",
+		Short:   "List what is in the store",
+		Example: "  stowage store ls\n  stowage store ls --format json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf("--format", format, "text", "json"); err != nil {
+				return err
+			}
+			store, err := e.openStore()
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			entries, err := store.List(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if format == "json" {
+				enc := json.NewEncoder(e.stdout)
+				enc.SetIndent("", "  ")
+				return enc.Encode(entries)
+			}
+			t := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+			for _, entry := range entries {
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", entry.Ref, strings.Join(entry.Platforms, ","), report.Bytes(entry.Size), entry.Digest)
+			}
+			return t.Flush()
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "output as text or json")
+	return cmd
+}
+
+func storeVerifyCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Read and hash everything in the store",
+		Long: `Read and hash everything that the store's index refers to, and list what is
+missing or damaged. The exit code is 1 when anything is. The next apply builds
+or pulls damaged images again.`,
+		Example: "  stowage store verify",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, err := e.openStore()
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			problems, err := store.Verify(cmd.Context())
+			if err != nil {
+				return err
+			}
+			for _, p := range problems {
+				fmt.Fprintln(e.stdout, p)
+			}
+			if len(problems) > 0 {
+				return fmt.Errorf("the store %s has %d problems; stowage apply builds or pulls again what is damaged", store.Dir(), len(problems))
+			}
+			fmt.Fprintln(e.stdout, "The store is sound.")
+			return nil
+		},
+	}
+}

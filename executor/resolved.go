@@ -1,0 +1,142 @@
+package executor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/stowage-build/stowage/planner"
+	"github.com/stowage-build/stowage/schema"
+)
+
+// defaultEpoch is SOURCE_DATE_EPOCH of reproducible builds that set none:
+// 1980-01-01, the first date that a zip archive can hold, and the date that
+// the files of a context have.
+const defaultEpoch = 315532800
+
+// Provenance is what a build is told about where it comes from. It is in no
+// hash: it says who built an image first.
+type Provenance struct {
+	// Revision is the git commit, Source the repository's URL; both may be "".
+	Revision, Source string
+}
+
+// ResolvedSpecs are the builds of a resolved workspace.
+type ResolvedSpecs struct {
+	Resolved   *planner.Resolved
+	Provenance Provenance
+	// Secret reads a build secret when the build asks for it.
+	Secret func(schema.Secret) ([]byte, error)
+	// AllowHostNetwork permits network = "host".
+	AllowHostNetwork bool
+}
+
+// Build returns the package's build for the platform.
+func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
+	p := s.Resolved.Package(pkg)
+	if p == nil {
+		return nil, fmt.Errorf("the workspace has no package %q", pkg)
+	}
+	o := p.Overrides[platform]
+	network := orElse(o.Network, p.Network)
+	if network == "host" && !s.AllowHostNetwork {
+		return nil, fmt.Errorf("package %s has network = \"host\", which must be allowed with --allow network.host", pkg)
+	}
+	spec := &BuildSpec{
+		Request: BuildRequest{
+			Node: planner.NodeID(pkg, platform), Platform: platform, SharedKey: p.Repository + "/" + pkg,
+			Files: p.Sources.Files, Dockerfile: p.DockerfileContent, DockerfileName: orElse(p.Dockerfile, "Dockerfile"),
+			Target: p.TargetFor(platform), Args: s.args(p, platform),
+			Labels: s.labels(p), Annotations: p.Annotations,
+			LocalContexts: map[string][]planner.File{}, RemoteContexts: map[string]string{},
+			SSH: p.SSH, Network: network, NoCache: p.NoCache || o.NoCache,
+			CacheFrom: p.CacheFrom, CacheTo: p.CacheTo,
+			Provenance: p.Attest.Provenance, SBOM: p.Attest.SBOM, Scanner: p.Attest.Scanner,
+		},
+		NativeOnly: p.NativeOnly(platform), Timeout: p.Timeout, Retries: p.Retries, Inputs: p.Inputs,
+	}
+	if o.Timeout > 0 {
+		spec.Timeout = o.Timeout
+	}
+	for _, u := range p.Uses(platform) {
+		spec.Uses = append(spec.Uses, ImageUse(u))
+	}
+	s.contexts(p, &spec.Request)
+	for _, secret := range p.Secrets {
+		spec.Request.Secrets = append(spec.Request.Secrets, Secret{
+			ID: secret.ID, Value: func() ([]byte, error) { return s.Secret(secret) },
+		})
+	}
+	return spec, setEpoch(p, &spec.Request)
+}
+
+// contexts adds the named contexts that are no packages.
+func (s *ResolvedSpecs) contexts(p *planner.Package, req *BuildRequest) {
+	for name, c := range p.Contexts {
+		switch {
+		case c.URL != "":
+			req.RemoteContexts[name] = c.URL
+		case c.Path != "":
+			req.LocalContexts[name] = p.LocalContexts[name].Files
+		}
+	}
+}
+
+// args are the arguments as configured and, where the Dockerfile declares
+// them and the configuration does not set them, what the build may know about
+// itself.
+func (s *ResolvedSpecs) args(p *planner.Package, platform string) map[string]string {
+	args := p.ArgsFor(platform)
+	for name, value := range map[string]string{
+		"SOURCE": s.Provenance.Source, "REVISION": s.Provenance.Revision,
+		"PKG_HASH": p.TagHash, "PKG_IMAGE": p.Ref(),
+	} {
+		if _, set := args[name]; !set && value != "" && slices.Contains(p.DockerfileArgs, name) {
+			args[name] = value
+		}
+	}
+	return args
+}
+
+// labels are the labels as configured and, unless the image must come out the
+// same whoever builds it, the OCI annotations' keys for source and revision.
+func (s *ResolvedSpecs) labels(p *planner.Package) map[string]string {
+	labels := maps.Clone(p.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	for name, value := range map[string]string{
+		"org.opencontainers.image.revision": s.Provenance.Revision,
+		"org.opencontainers.image.source":   s.Provenance.Source,
+	} {
+		if _, set := labels[name]; !set && value != "" && !p.Reproducible {
+			labels[name] = value
+		}
+	}
+	return labels
+}
+
+// setEpoch gives a reproducible build its SOURCE_DATE_EPOCH
+// (https://reproducible-builds.org/specs/source-date-epoch/).
+func setEpoch(p *planner.Package, req *BuildRequest) error {
+	if !p.Reproducible {
+		return nil
+	}
+	epoch := int64(defaultEpoch)
+	if text, set := req.Args["SOURCE_DATE_EPOCH"]; set {
+		var err error
+		if epoch, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return fmt.Errorf("package %s: SOURCE_DATE_EPOCH %q: write Unix seconds", p.Name, text)
+		}
+	}
+	req.Epoch = &epoch
+	return nil
+}
+
+func orElse(s, other string) string {
+	if s != "" {
+		return s
+	}
+	return other
+}
