@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"io"
 	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -167,6 +168,46 @@ type Registry interface {
 type Recorder interface {
 	RecordInputs(repository string, inputs *planner.Inputs) error
 	RecordDuration(repository, platform string, d time.Duration) error
+}
+
+// Logs keeps the output of builds. Implementations are safe for concurrent use.
+type Logs interface {
+	// NodeLog opens the log of a node (package:platform), which is new in each
+	// run, and says where it is. It is called once for each build.
+	NodeLog(node string) (w io.WriteCloser, path string, err error)
+}
+
+// Reporter is told what happens. Report is called from one goroutine, in the
+// order of events. A run does not wait for it, except at the end, when the
+// last event must have been taken.
+type Reporter interface {
+	Report(Event)
+}
+
+// BuilderPort is a builder and what it is good for.
+type BuilderPort struct {
+	Name    string
+	Builder Builder
+	// Platforms it builds, normalised; none means every platform.
+	Platforms []string
+	// Native is its own platform: that of FROM --platform=$BUILDPLATFORM.
+	Native string
+	// Slots is how many builds it takes at once; less than 1 counts as 1.
+	Slots int
+}
+
+// Ports are the ways out. Only what the plan's steps need must be there.
+type Ports struct {
+	// Builders in order of preference.
+	Builders []BuilderPort
+	Store    Store
+	Registry Registry
+	// Recorder, Logs and Reporter may be nil: then nothing is kept or told.
+	Recorder Recorder
+	Logs     Logs
+	Reporter Reporter
+	// Clock gives the times in results and events; nil is time.Now.
+	Clock func() time.Time
 }
 
 // Transient reports whether err says of itself that trying again may help.

@@ -1,0 +1,138 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stowage-build/stowage/planner"
+)
+
+// build makes one attempt at a build, unless another run has built the node
+// meanwhile.
+func (w *worker) build(ctx context.Context, t *task) (Status, ocispec.Descriptor, error) {
+	if t.step.Reason != planner.ReasonForced {
+		desc, found, err := w.stored(ctx, t.pkg, t.step.Platform)
+		if err != nil {
+			return "", desc, fmt.Errorf("look up %s in the store: %w", t.pkg.Ref, err)
+		}
+		if found {
+			return StatusReused, w.remember(node{t.step.Package, t.step.Platform}, desc), nil
+		}
+	}
+	req, err := w.request(ctx, t)
+	if err != nil {
+		return "", ocispec.Descriptor{}, err
+	}
+	w.openLog(t)
+	started := w.ports.Clock()
+	res, err := w.solve(ctx, t, req)
+	if err != nil {
+		t.log.note("attempt %d failed: %v", t.attempts, err)
+		return "", ocispec.Descriptor{}, err
+	}
+	took := w.ports.Clock().Sub(started)
+	t.log.note("built %s in %s", res.Manifest.Digest, took)
+	if err := w.keep(ctx, t, res); err != nil {
+		return "", ocispec.Descriptor{}, err
+	}
+	if r := w.ports.Recorder; r != nil {
+		err := r.RecordDuration(t.pkg.Image, t.step.Platform, took)
+		if t.spec.Inputs != nil {
+			err = errors.Join(err, r.RecordInputs(t.pkg.Image, t.spec.Inputs))
+		}
+		if err != nil {
+			w.feed.warn(t, fmt.Errorf("record the build of %s: %w", t.node(), err))
+		}
+	}
+	return StatusBuilt, res.Manifest, nil
+}
+
+// request completes the build with the images that it uses.
+func (w *worker) request(ctx context.Context, t *task) (*BuildRequest, error) {
+	req := t.spec.Request
+	req.Images = slices.Clone(req.Images)
+	for _, use := range t.spec.Uses {
+		desc, err := w.image(ctx, node{use.Package, use.Platform})
+		if err != nil {
+			return nil, err
+		}
+		req.Images = append(req.Images, NamedImage{Name: use.Name, Platform: use.Platform, Descriptor: desc})
+	}
+	return &req, nil
+}
+
+// solve runs the builder, for as long as the package allows.
+func (w *worker) solve(ctx context.Context, t *task, req *BuildRequest) (*BuildResult, error) {
+	if limit := t.spec.Timeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, &timeoutError{limit})
+		defer cancel()
+	}
+	port := w.ports.Builders[t.builder]
+	if t.attempts > 1 {
+		t.log.note("attempt %d, on builder %s", t.attempts, port.Name)
+	}
+	lines := &lineSplitter{emit: func(line logLine) { w.line(t, line) }}
+	res, err := port.Builder.Build(ctx, req, func(p Progress) { w.progress(t, lines, p) })
+	lines.flush()
+	var timeout *timeoutError
+	switch {
+	case err != nil && errors.As(context.Cause(ctx), &timeout):
+		return nil, timeout
+	case err != nil:
+		return nil, err
+	case res == nil || res.Manifest.Digest == "":
+		return nil, fmt.Errorf("builder %s answered with no image", port.Name)
+	}
+	return res, nil
+}
+
+// progress passes on what happens inside a build.
+func (w *worker) progress(t *task, lines *lineSplitter, p Progress) {
+	if p.Log != nil {
+		lines.write(p.Log)
+	}
+	if v := p.Vertex; v != nil {
+		if v.Completed || v.Error != "" {
+			lines.flushVertex(v.Name)
+		}
+		t.log.vertex(v)
+		e := t.event(EventStepProgress)
+		e.Vertex = &EventVertex{
+			ID: v.ID, Name: v.Name, Started: v.Started,
+			Completed: v.Completed, Cached: v.Cached, Error: v.Error,
+		}
+		w.feed.add(e)
+	}
+}
+
+// line passes on one line of output.
+func (w *worker) line(t *task, line logLine) {
+	t.log.line(line)
+	e := t.event(EventStepLog)
+	e.Vertex, e.Stream, e.Line = &EventVertex{Name: line.vertex}, line.stream, line.text
+	w.feed.add(e)
+}
+
+// openLog opens the node's log at the first attempt. A build goes on without.
+func (w *worker) openLog(t *task) {
+	if t.log != nil {
+		return
+	}
+	t.log = newNodeLog(w.logTail, func(err error) {
+		w.feed.warn(t, fmt.Errorf("write the log of %s: %w", t.node(), err))
+	})
+	if w.ports.Logs == nil {
+		return
+	}
+	out, path, err := w.ports.Logs.NodeLog(t.node())
+	if err != nil {
+		w.feed.warn(t, fmt.Errorf("open the log of %s: %w", t.node(), err))
+		return
+	}
+	t.log.out, t.log.path = out, path
+}

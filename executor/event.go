@@ -1,0 +1,92 @@
+package executor
+
+import (
+	"time"
+
+	"github.com/stowage-build/stowage/planner"
+)
+
+// EventVersion is the version of the events' JSON form, given by the first
+// event of a run. The major number changes when a reader of the old form
+// would be misled; fields and types of events may be added without that.
+const EventVersion = "1.0"
+
+// EventType says what an event is about, and so which fields it has.
+type EventType string
+
+// The types of events. Every event has Type and Time; those about a step have
+// Step, Kind, Package and, where there is one, Platform.
+const (
+	// EventRunStarted comes first: FormatVersion, Steps.
+	EventRunStarted EventType = "run_started"
+	// EventStepStarted is an attempt at a step: Attempt, Reason, Builder.
+	EventStepStarted EventType = "step_started"
+	// EventStepProgress is an instruction whose state has changed: Vertex.
+	EventStepProgress EventType = "step_progress"
+	// EventStepLog is one line of a build's output: Vertex's ID is not set,
+	// its Name is the instruction; Stream, Line, Dropped.
+	EventStepLog EventType = "step_log"
+	// EventStepRetry is an attempt that failed and will be made again after
+	// DelayMS: Attempt, Error, Builder.
+	EventStepRetry EventType = "step_retry"
+	// EventStepFinished is the end of a step: Status, DurationMS and Attempt
+	// (how many there were); Digest, Error, Because, Dropped.
+	EventStepFinished EventType = "step_finished"
+	// EventWarning is something that went wrong without harm to the images:
+	// Error.
+	EventWarning EventType = "warning"
+	// EventRunFinished comes last: Counts, DurationMS, Interrupted.
+	EventRunFinished EventType = "run_finished"
+)
+
+// Event is one thing that happened in a run. Fields that do not apply are
+// left out of the JSON form.
+type Event struct {
+	Type EventType `json:"type"`
+	Time time.Time `json:"time"`
+
+	FormatVersion string `json:"format_version,omitempty"`
+	// Steps is how many steps the run has.
+	Steps int `json:"steps,omitempty"`
+
+	Step     string       `json:"step,omitempty"`
+	Kind     planner.Kind `json:"kind,omitempty"`
+	Package  string       `json:"package,omitempty"`
+	Platform string       `json:"platform,omitempty"`
+	Builder  string       `json:"builder,omitempty"`
+	// Attempt counts from 1.
+	Attempt int    `json:"attempt,omitempty"`
+	Status  Status `json:"status,omitempty"`
+	// Reason is the plan's: it explains.
+	Reason planner.Reason `json:"reason,omitempty"`
+	Error  string         `json:"error,omitempty"`
+	// Because are the failed steps that a skipped one could not do without.
+	Because    []string `json:"because,omitempty"`
+	DurationMS int64    `json:"duration_ms,omitempty"`
+	DelayMS    int64    `json:"delay_ms,omitempty"`
+	// Digest is that of the image manifest, or of the index.
+	Digest string `json:"digest,omitempty"`
+
+	Vertex *EventVertex `json:"vertex,omitempty"`
+	// Stream is stdout or stderr.
+	Stream string `json:"stream,omitempty"`
+	// Line is without its line end. Bytes that are not UTF-8 are replaced in
+	// the JSON form. A line beyond 16 KiB comes in pieces.
+	Line string `json:"line,omitempty"`
+	// Dropped is how many of the step's lines before this event were left out
+	// because the reporter was far behind. They are in the node's log.
+	Dropped int `json:"dropped,omitempty"`
+
+	Counts      map[Status]int `json:"counts,omitempty"`
+	Interrupted bool           `json:"interrupted,omitempty"`
+}
+
+// EventVertex is the state of one instruction.
+type EventVertex struct {
+	ID        string `json:"id,omitempty"`
+	Name      string `json:"name"`
+	Started   bool   `json:"started,omitempty"`
+	Completed bool   `json:"completed,omitempty"`
+	Cached    bool   `json:"cached,omitempty"`
+	Error     string `json:"error,omitempty"`
+}

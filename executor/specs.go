@@ -1,0 +1,40 @@
+package executor
+
+import (
+	"time"
+
+	"github.com/stowage-build/stowage/planner"
+)
+
+// Specs knows what goes into each build of a plan. It is asked for every
+// build step before anything starts, from one goroutine, and reads no files.
+type Specs interface {
+	// Build returns what building the package for the platform takes.
+	Build(pkg, platform string) (*BuildSpec, error)
+}
+
+// BuildSpec is one build as far as it is known before its dependencies are.
+type BuildSpec struct {
+	// Request is the build without the Images that Uses stand for.
+	Request BuildRequest
+	// Uses are the workspace's images that the Dockerfile names. Each is given
+	// to the build pinned by digest, as this run built, pulled or found it.
+	Uses []ImageUse
+	// NativeOnly, when set, is the only native platform of a builder that the
+	// build may run on: that of a FROM --platform=$BUILDPLATFORM.
+	NativeOnly string
+	// Timeout bounds one attempt; 0 is no bound.
+	Timeout time.Duration
+	// Retries is how often a failed build is tried again. Transient faults are
+	// retried whatever it says.
+	Retries int
+	// Inputs are recorded when the build has succeeded; may be nil.
+	Inputs *planner.Inputs
+}
+
+// ImageUse is one workspace image under the name that a Dockerfile uses.
+type ImageUse struct {
+	Name     string
+	Package  string
+	Platform string
+}

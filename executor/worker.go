@@ -1,0 +1,191 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stowage-build/stowage/planner"
+)
+
+// worker does single attempts at steps. It keeps no state of the run but the
+// images that are there by now, and is used by many goroutines.
+type worker struct {
+	ports   Ports
+	logTail int
+	feed    *feed
+	// packages are those of the plan.
+	packages map[string]planner.PackageInfo
+
+	mu sync.Mutex
+	// images are those built, pulled or found in this run, by node. What one
+	// build was given, all others are given.
+	images map[node]ocispec.Descriptor
+}
+
+type node struct{ pkg, platform string }
+
+func newWorker(plan *planner.Plan, ports Ports, opts Options, feed *feed) *worker {
+	w := &worker{
+		ports: ports, logTail: opts.LogTail, feed: feed,
+		packages: map[string]planner.PackageInfo{},
+		images:   map[node]ocispec.Descriptor{},
+	}
+	for _, pkg := range plan.Packages {
+		w.packages[pkg.Name] = pkg
+	}
+	return w
+}
+
+// outcome is what came of one attempt.
+type outcome struct {
+	task       *task
+	status     Status
+	descriptor ocispec.Descriptor
+	err        error
+	// stopped says that the attempt failed when the run was being stopped, so
+	// that the error says nothing about the step.
+	stopped bool
+}
+
+// attempt does the task's step once.
+func (w *worker) attempt(ctx context.Context, t *task) outcome {
+	o := outcome{task: t}
+	if o.err = ctx.Err(); o.err == nil {
+		o.status, o.descriptor, o.err = w.do(ctx, t)
+	}
+	if o.err != nil {
+		o.stopped = ctx.Err() != nil
+		o.descriptor = ocispec.Descriptor{}
+		o.err = fmt.Errorf("%s: %w", title(t), o.err)
+	}
+	return o
+}
+
+// title says what a step does, for errors.
+func title(t *task) string {
+	s := t.step
+	switch {
+	case s.Platform != "":
+		return fmt.Sprintf("%s %s for %s", s.Kind, s.Package, s.Platform)
+	case s.Kind == planner.KindTag:
+		return fmt.Sprintf("tag %s as %s", s.Package, s.Tag)
+	default:
+		return fmt.Sprintf("%s %s", s.Kind, s.Package)
+	}
+}
+
+func (w *worker) do(ctx context.Context, t *task) (Status, ocispec.Descriptor, error) {
+	var desc ocispec.Descriptor
+	var err error
+	switch t.step.Kind {
+	case planner.KindBuild:
+		return w.build(ctx, t)
+	case planner.KindPull:
+		desc, err = w.pull(ctx, t)
+		return StatusPulled, desc, err
+	case planner.KindIndex:
+		desc, err = w.index(ctx, t)
+		return StatusIndexed, desc, err
+	case planner.KindPush:
+		desc, err = w.ports.Registry.Push(ctx, t.pkg.Ref, t.platforms, t.overwrite)
+		return StatusPushed, desc, err
+	default:
+		return StatusTagged, desc, w.ports.Registry.Tag(ctx, t.pkg.Ref, t.step.Tag)
+	}
+}
+
+// pull copies a node from the registry into the store.
+func (w *worker) pull(ctx context.Context, t *task) (ocispec.Descriptor, error) {
+	res, err := w.ports.Registry.Pull(ctx, t.pkg.Ref, t.step.Platform)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	if res == nil || res.Manifest.Digest == "" {
+		return ocispec.Descriptor{}, errors.New("the registry answered with no image")
+	}
+	if got := res.Manifest.Digest.String(); t.step.Digest != "" && got != t.step.Digest {
+		return ocispec.Descriptor{}, fmt.Errorf("%s is %s now, and was %s when the plan was made: plan again", t.pkg.Ref, got, t.step.Digest)
+	}
+	return res.Manifest, w.keep(ctx, t, res)
+}
+
+// keep puts an image into the store's index. What was built or pulled is kept
+// even if the run is being stopped.
+func (w *worker) keep(ctx context.Context, t *task, res *BuildResult) error {
+	err := w.ports.Store.PutNode(context.WithoutCancel(ctx), NodeEntry{
+		Ref: t.pkg.Ref, Hash: t.pkg.Hash, Platform: t.step.Platform, Platforms: t.pkg.Platforms,
+		BuildResult: *res,
+	})
+	if err != nil {
+		return err
+	}
+	w.remember(node{t.step.Package, t.step.Platform}, res.Manifest)
+	return nil
+}
+
+// index orders the package's index in the store: the platforms of this run,
+// and those that were there before.
+func (w *worker) index(ctx context.Context, t *task) (ocispec.Descriptor, error) {
+	image, err := w.ports.Store.Lookup(ctx, t.pkg.Ref)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	var platforms []string
+	for _, p := range t.pkg.Platforms {
+		if slices.Contains(t.platforms, p) || (image != nil && image.Manifests[p].Digest != "") {
+			platforms = append(platforms, p)
+		}
+	}
+	return w.ports.Store.PutIndex(context.WithoutCancel(ctx), t.pkg.Ref, platforms,
+		map[string]string{planner.AnnotationHash: t.pkg.Hash})
+}
+
+// image returns the image of a node, which this run has built or pulled, or
+// which is in the store.
+func (w *worker) image(ctx context.Context, n node) (ocispec.Descriptor, error) {
+	w.mu.Lock()
+	desc, ok := w.images[n]
+	w.mu.Unlock()
+	if ok {
+		return desc, nil
+	}
+	pkg, ok := w.packages[n.pkg]
+	if !ok {
+		return desc, fmt.Errorf("the plan does not have package %q, which the build uses", n.pkg)
+	}
+	desc, found, err := w.stored(ctx, pkg, n.platform)
+	if err != nil {
+		return desc, fmt.Errorf("look up %s in the store: %w", pkg.Ref, err)
+	}
+	if !found {
+		return desc, fmt.Errorf("%s for %s is not in the store, as it was planned to be: plan again", pkg.Ref, n.platform)
+	}
+	return w.remember(n, desc), nil
+}
+
+// remember keeps the first image of a node and returns it.
+func (w *worker) remember(n node, desc ocispec.Descriptor) ocispec.Descriptor {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if first, ok := w.images[n]; ok {
+		return first
+	}
+	w.images[n] = desc
+	return desc
+}
+
+// stored finds the package's image for a platform in the store, made of the
+// inputs that the plan is about.
+func (w *worker) stored(ctx context.Context, pkg planner.PackageInfo, platform string) (ocispec.Descriptor, bool, error) {
+	image, err := w.ports.Store.Lookup(ctx, pkg.Ref)
+	if err != nil || image == nil || image.Hash != pkg.Hash {
+		return ocispec.Descriptor{}, false, err
+	}
+	desc, ok := image.Manifests[platform]
+	return desc, ok, nil
+}
