@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,6 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-
-	"bytes"
 
 	"github.com/stowage-build/stowage/internal/imageindex"
 	"github.com/stowage-build/stowage/planner"
@@ -115,7 +114,7 @@ func (s *Store) tryCommit(ctx context.Context, batch []*change) error {
 				return err
 			}
 		}
-		edited := clone(idx)
+		edited := imageindex.Clone(idx)
 		if ch.err = ch.edit(ctx, edited); ch.err == nil {
 			idx = edited
 		}
@@ -143,13 +142,6 @@ func (s *Store) editable(ctx context.Context, current *catalog, ref string) (*oc
 		return imageindex.New(), nil
 	}
 	return idx, err
-}
-
-func clone(idx *ocispec.Index) *ocispec.Index {
-	c := *idx
-	c.Manifests = slices.Clone(idx.Manifests)
-	c.Annotations = maps.Clone(idx.Annotations)
-	return &c
 }
 
 // writeIndexes makes the layout say what indexes says, in the order that keeps

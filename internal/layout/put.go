@@ -23,7 +23,11 @@ func (s *Store) PutNode(ctx context.Context, e executor.NodeEntry) error {
 	fail := func(err error) error {
 		return fmt.Errorf("put %s for %s into the store: %w", e.Ref, e.Platform, err)
 	}
-	platform, order, err := parsePlatforms(e.Platform, e.Platforms)
+	platform, err := imageindex.ParsePlatform(e.Platform)
+	if err != nil {
+		return fail(err)
+	}
+	order, err := imageindex.ParsePlatforms(e.Platforms)
 	if err != nil {
 		return fail(err)
 	}
@@ -37,7 +41,7 @@ func (s *Store) PutNode(ctx context.Context, e executor.NodeEntry) error {
 		if idx.Annotations[planner.AnnotationHash] != e.Hash {
 			*idx = *imageindex.New()
 		}
-		annotate(idx, map[string]string{planner.AnnotationHash: e.Hash})
+		imageindex.Annotate(idx, map[string]string{planner.AnnotationHash: e.Hash})
 		imageindex.Put(idx, platform, e.Manifest, e.Attestations)
 		imageindex.Sort(idx, order)
 		return nil
@@ -55,7 +59,7 @@ func (s *Store) PutIndex(ctx context.Context, ref string, platforms []string, an
 	fail := func(err error) (ocispec.Descriptor, error) {
 		return ocispec.Descriptor{}, fmt.Errorf("write the index of %s into the store: %w", ref, err)
 	}
-	_, order, err := parsePlatforms("", platforms)
+	order, err := imageindex.ParsePlatforms(platforms)
 	if err != nil {
 		return fail(err)
 	}
@@ -76,7 +80,7 @@ func (s *Store) PutIndex(ctx context.Context, ref string, platforms []string, an
 		if hash := idx.Annotations[planner.AnnotationHash]; hash != "" {
 			delete(added, planner.AnnotationHash)
 		}
-		annotate(idx, added)
+		imageindex.Annotate(idx, added)
 		imageindex.Sort(idx, order)
 		return nil
 	}})
@@ -84,37 +88,4 @@ func (s *Store) PutIndex(ctx context.Context, ref string, platforms []string, an
 		return fail(err)
 	}
 	return desc, nil
-}
-
-// annotate adds annotations that are not empty.
-func annotate(idx *ocispec.Index, annotations map[string]string) {
-	for k, v := range annotations {
-		if v == "" {
-			continue
-		}
-		if idx.Annotations == nil {
-			idx.Annotations = map[string]string{}
-		}
-		idx.Annotations[k] = v
-	}
-}
-
-// parsePlatforms normalises one platform ("" is none) and an order of them.
-func parsePlatforms(one string, all []string) (ocispec.Platform, []string, error) {
-	var platform ocispec.Platform
-	var err error
-	if one != "" {
-		if platform, err = imageindex.ParsePlatform(one); err != nil {
-			return ocispec.Platform{}, nil, err
-		}
-	}
-	order := make([]string, 0, len(all))
-	for _, s := range all {
-		p, err := imageindex.ParsePlatform(s)
-		if err != nil {
-			return ocispec.Platform{}, nil, err
-		}
-		order = append(order, imageindex.FormatPlatform(&p))
-	}
-	return platform, order, nil
 }

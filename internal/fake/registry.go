@@ -1,0 +1,220 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/internal/imageindex"
+	"github.com/stowage-build/stowage/planner"
+)
+
+// Registry is an executor.Registry in memory: all registries that there are.
+type Registry struct {
+	Blobs
+
+	// Fail, when set, is asked before each operation ("lookup", "pull",
+	// "push", "tag") and may make it fail. Set it before the registry is used.
+	Fail func(op, ref string) error
+
+	store *Store
+
+	mu   sync.Mutex
+	tags map[string]digest.Digest
+	log  []string
+}
+
+var _ executor.Registry = (*Registry)(nil)
+
+// NewRegistry returns an empty registry whose Pull writes into store and
+// whose Push reads from it.
+func NewRegistry(store *Store) *Registry {
+	return &Registry{store: store, tags: map[string]digest.Digest{}}
+}
+
+// Tags returns every reference (repository:tag) there is and what it points
+// at.
+func (r *Registry) Tags() map[string]digest.Digest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.tags)
+}
+
+// Log returns the operations so far, as "push REF", in their order.
+func (r *Registry) Log() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.log)
+}
+
+// Clear empties the registry.
+func (r *Registry) Clear() {
+	for _, d := range r.Digests() {
+		r.RemoveBlob(d)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.tags)
+}
+
+// begin records the operation and asks whether it may go on.
+func (r *Registry) begin(op, ref string) error {
+	r.mu.Lock()
+	r.log = append(r.log, op+" "+ref)
+	r.mu.Unlock()
+	if r.Fail == nil {
+		return nil
+	}
+	return r.Fail(op, ref)
+}
+
+// index returns what ref points at, or nil.
+func (r *Registry) index(ctx context.Context, ref string) (*ocispec.Index, error) {
+	r.mu.Lock()
+	dgst, ok := r.tags[ref]
+	r.mu.Unlock()
+	if !ok {
+		return nil, nil
+	}
+	data, err := r.ReadBlob(ctx, dgst)
+	if err != nil {
+		return nil, err
+	}
+	return imageindex.Parse(data)
+}
+
+// Lookup is planner.Catalog's.
+func (r *Registry) Lookup(ctx context.Context, ref string) (*planner.Image, error) {
+	if err := r.begin("lookup", ref); err != nil {
+		return nil, err
+	}
+	idx, err := r.index(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return describe(ctx, &r.Blobs, idx)
+}
+
+// Pull is executor.Registry's.
+func (r *Registry) Pull(ctx context.Context, ref, platform string) (*executor.BuildResult, error) {
+	if err := r.begin("pull", ref); err != nil {
+		return nil, err
+	}
+	wanted, err := imageindex.ParsePlatforms([]string{platform})
+	if err != nil {
+		return nil, fmt.Errorf("pull %s: %w", ref, err)
+	}
+	idx, err := r.index(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("pull %s: %w", ref, err)
+	}
+	if idx == nil {
+		return nil, fmt.Errorf("pull %s: %w", ref, errdefs.ErrNotFound)
+	}
+	d, ok := imageindex.Find(idx, wanted[0])
+	if !ok {
+		return nil, fmt.Errorf("pull %s: no platform %s: %w", ref, platform, errdefs.ErrNotFound)
+	}
+	result := &executor.BuildResult{Manifest: d, Attestations: imageindex.Attestations(idx, d.Digest)}
+	if err := copyImages(ctx, &r.store.Blobs, &r.Blobs, append(result.Attestations, d)); err != nil {
+		return nil, fmt.Errorf("pull %s: %w", ref, err)
+	}
+	return result, nil
+}
+
+// copyImages copies the manifests and what they refer to, manifests last.
+func copyImages(ctx context.Context, to, from *Blobs, manifests []ocispec.Descriptor) error {
+	for _, m := range manifests {
+		blobs, err := from.children(ctx, m)
+		if err != nil {
+			return err
+		}
+		for _, d := range append(blobs, m) {
+			data, err := from.ReadBlob(ctx, d.Digest)
+			if err != nil {
+				return err
+			}
+			to.put(d.Digest, data)
+		}
+	}
+	return nil
+}
+
+// Push is executor.Registry's.
+func (r *Registry) Push(ctx context.Context, ref string, platforms []string, overwrite bool) (ocispec.Descriptor, error) {
+	if err := r.begin("push", ref); err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	desc, err := r.push(ctx, ref, platforms, overwrite)
+	if err != nil {
+		return ocispec.Descriptor{}, fmt.Errorf("push %s: %w", ref, err)
+	}
+	return desc, nil
+}
+
+func (r *Registry) push(ctx context.Context, ref string, platforms []string, overwrite bool) (ocispec.Descriptor, error) {
+	order, err := imageindex.ParsePlatforms(platforms)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	remote, err := r.index(ctx, ref)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	local := r.store.Index(ref)
+	if local == nil && remote != nil && len(order) > 0 {
+		local = imageindex.New()
+	}
+	if local == nil {
+		return ocispec.Descriptor{}, fmt.Errorf("the store has no %s: %w", ref, errdefs.ErrNotFound)
+	}
+	merged, images, err := imageindex.Merge(remote, local, imageindex.Merging{
+		Platforms: order, Overwrite: overwrite, HashKey: planner.AnnotationHash,
+	})
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	for _, d := range images {
+		if err := copyImages(ctx, &r.Blobs, &r.store.Blobs, append(imageindex.Attestations(local, d.Digest), d)); err != nil {
+			return ocispec.Descriptor{}, err
+		}
+		r.point(ref+"-"+imageindex.ArchTag(*d.Platform), d.Digest)
+	}
+	data, desc, err := imageindex.Marshal(merged)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	r.put(desc.Digest, data)
+	r.point(ref, desc.Digest)
+	return desc, nil
+}
+
+func (r *Registry) point(ref string, dgst digest.Digest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tags[ref] = dgst
+}
+
+// Tag is executor.Registry's.
+func (r *Registry) Tag(_ context.Context, ref, tag string) error {
+	if err := r.begin("tag", ref+" "+tag); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	dgst, ok := r.tags[ref]
+	if !ok {
+		return fmt.Errorf("tag %s as %s: %w", ref, tag, errdefs.ErrNotFound)
+	}
+	repository := ref[:strings.LastIndex(ref, ":")]
+	r.tags[repository+":"+tag] = dgst
+	return nil
+}
