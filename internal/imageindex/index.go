@@ -2,6 +2,7 @@ package imageindex
 
 import (
 	"cmp"
+	_ "crypto/sha256" // for go-digest
 	"encoding/json"
 	"fmt"
 	"slices"

@@ -53,3 +53,11 @@ func TestStore(t *testing.T) {
 		return conformance.StoreUnderTest{Store: s, Content: blobs{s}}
 	})
 }
+
+// catch takes blobs to nowhere.
+type catch func(ocispec.Descriptor)
+
+func (c catch) WriteBlob(_ context.Context, desc ocispec.Descriptor, _ []byte) error {
+	c(desc)
+	return nil
+}
