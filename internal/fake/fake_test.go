@@ -13,3 +13,19 @@ func TestStore(t *testing.T) {
 		return conformance.StoreUnderTest{Store: s, Content: s}
 	})
 }
+
+func TestRegistry(t *testing.T) {
+	conformance.Registry(t, func(*testing.T) conformance.RegistryUnderTest {
+		r := fake.NewRegistry(nil)
+		return conformance.RegistryUnderTest{
+			Prefix: "registry.test/acme",
+			Machine: func(*testing.T) conformance.Machine {
+				s := &fake.Store{}
+				return conformance.Machine{
+					Store:    conformance.StoreUnderTest{Store: s, Content: s},
+					Registry: r.For(s),
+				}
+			},
+		}
+	})
+}

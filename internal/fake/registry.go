@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,13 +20,18 @@ import (
 
 // Registry is an executor.Registry in memory: all registries that there are.
 type Registry struct {
-	Blobs
+	*remote
 
 	// Fail, when set, is asked before each operation ("lookup", "pull",
 	// "push", "tag") and may make it fail. Set it before the registry is used.
 	Fail func(op, ref string) error
 
 	store *Store
+}
+
+// remote is what machines share.
+type remote struct {
+	Blobs
 
 	mu   sync.Mutex
 	tags map[string]digest.Digest
@@ -37,7 +43,13 @@ var _ executor.Registry = (*Registry)(nil)
 // NewRegistry returns an empty registry whose Pull writes into store and
 // whose Push reads from it.
 func NewRegistry(store *Store) *Registry {
-	return &Registry{store: store, tags: map[string]digest.Digest{}}
+	return &Registry{store: store, remote: &remote{tags: map[string]digest.Digest{}}}
+}
+
+// For returns the same registry as another machine, with another store, uses
+// it.
+func (r *Registry) For(store *Store) *Registry {
+	return &Registry{store: store, remote: r.remote}
 }
 
 // Tags returns every reference (repository:tag) there is and what it points
@@ -88,7 +100,31 @@ func (r *Registry) index(ctx context.Context, ref string) (*ocispec.Index, error
 	if err != nil {
 		return nil, err
 	}
-	return imageindex.Parse(data)
+	if idx, err := imageindex.Parse(data); err == nil {
+		return idx, nil
+	}
+	return r.indexOfOne(ctx, ocispec.Descriptor{
+		MediaType: ocispec.MediaTypeImageManifest, Digest: dgst, Size: int64(len(data)),
+	})
+}
+
+// indexOfOne is what a tag says that points at an image manifest.
+func (r *Registry) indexOfOne(ctx context.Context, desc ocispec.Descriptor) (*ocispec.Index, error) {
+	blobs, err := r.children(ctx, desc)
+	if err != nil {
+		return nil, err
+	}
+	config, err := r.ReadBlob(ctx, blobs[0].Digest)
+	if err != nil {
+		return nil, err
+	}
+	var platform ocispec.Platform
+	if err := json.Unmarshal(config, &platform); err != nil {
+		return nil, fmt.Errorf("config %s: %w", blobs[0].Digest, err)
+	}
+	idx := imageindex.New()
+	imageindex.Put(idx, platform, desc, nil)
+	return idx, nil
 }
 
 // Lookup is planner.Catalog's.
@@ -100,7 +136,11 @@ func (r *Registry) Lookup(ctx context.Context, ref string) (*planner.Image, erro
 	if err != nil {
 		return nil, err
 	}
-	return describe(ctx, &r.Blobs, idx)
+	image, err := describe(ctx, &r.Blobs, idx)
+	if image != nil {
+		image.Digest = r.Tags()[ref].String()
+	}
+	return image, err
 }
 
 // Pull is executor.Registry's.

@@ -93,6 +93,16 @@ func Images(idx *ocispec.Index) []ocispec.Descriptor {
 	return images
 }
 
+// Platforms returns the normalised platforms of the images, in the index's
+// order.
+func Platforms(idx *ocispec.Index) []string {
+	var all []string
+	for _, d := range Images(idx) {
+		all = append(all, FormatPlatform(d.Platform))
+	}
+	return all
+}
+
 // Find returns the image for a normalised platform.
 func Find(idx *ocispec.Index, platform string) (ocispec.Descriptor, bool) {
 	for _, d := range Images(idx) {

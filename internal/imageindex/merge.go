@@ -60,6 +60,9 @@ type Merging struct {
 // the images of local that must be there before it. Platforms that remote has
 // and local does not are kept. When there is nothing to push, the result is
 // remote itself.
+//
+// The order is that of Platforms when these are all that there is. Otherwise
+// remote's platforms keep their places and new ones come after them.
 func Merge(remote, local *ocispec.Index, how Merging) (*ocispec.Index, []ocispec.Descriptor, error) {
 	if other := hashOf(remote, how.HashKey); other != "" && other != hashOf(local, how.HashKey) && hashOf(local, how.HashKey) != "" {
 		remote = nil
@@ -70,10 +73,9 @@ func Merge(remote, local *ocispec.Index, how Merging) (*ocispec.Index, []ocispec
 	}
 	platforms := how.Platforms
 	if len(platforms) == 0 {
-		for _, d := range Images(local) {
-			platforms = append(platforms, FormatPlatform(d.Platform))
-		}
+		platforms = Platforms(local)
 	}
+	order := mergedOrder(Platforms(merged), platforms)
 	var push []ocispec.Descriptor
 	for _, p := range platforms {
 		_, there := Find(merged, p)
@@ -91,8 +93,25 @@ func Merge(remote, local *ocispec.Index, how Merging) (*ocispec.Index, []ocispec
 		return remote, nil, nil
 	}
 	Annotate(merged, local.Annotations)
-	Sort(merged, platforms)
+	Sort(merged, order)
 	return merged, push, nil
+}
+
+// mergedOrder is the order of the merged index. Who names all platforms that
+// are there decides. Who names some of them leaves the others in their places,
+// or pushes of single platforms would keep changing the index.
+func mergedOrder(there, named []string) []string {
+	others := slices.ContainsFunc(there, func(p string) bool { return !slices.Contains(named, p) })
+	if !others {
+		return named
+	}
+	order := slices.Clone(there)
+	for _, p := range named {
+		if !slices.Contains(there, p) {
+			order = append(order, p)
+		}
+	}
+	return order
 }
 
 func hashOf(idx *ocispec.Index, key string) string {

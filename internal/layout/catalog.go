@@ -30,6 +30,21 @@ func (s *Store) Resolve(_ context.Context, ref string) (ocispec.Descriptor, erro
 	return desc, nil
 }
 
+// Index reads the index that the store has under ref. An unknown ref is
+// errdefs.ErrNotFound, and so is a lost index; a garbled one is
+// errdefs.ErrDataLoss.
+func (s *Store) Index(ctx context.Context, ref string) (*ocispec.Index, error) {
+	desc, err := s.Resolve(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	idx, err := s.readIndex(ctx, desc)
+	if err != nil {
+		return nil, fmt.Errorf("read the index of %s in the store: %w", ref, err)
+	}
+	return idx, nil
+}
+
 // Lookup returns what the store has under ref: see planner.Catalog. A
 // platform is there when its manifest, config and layers are, each with the
 // right size, and those of the attestations about it. Only manifests are

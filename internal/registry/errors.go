@@ -1,0 +1,81 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// Error is what an operation on a reference failed of.
+type Error struct {
+	// Op is look up, pull, push or tag.
+	Op string
+	// Ref is the reference, Host its registry.
+	Ref, Host string
+	// Hint says what to do about it, or is "".
+	Hint string
+	// Err is the cause: a *transport.Error when the registry answered.
+	Err error
+}
+
+func (e *Error) Error() string {
+	s := fmt.Sprintf("%s %s: %v", e.Op, e.Ref, e.Err)
+	if e.Hint != "" {
+		s += " (" + e.Hint + ")"
+	}
+	return s
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Temporary reports whether doing it again may help: the connection broke, or
+// the registry was overloaded, and stayed so through all tries.
+func (e *Error) Temporary() bool { return temporary(e.Err) }
+
+// fail makes the error of an operation.
+func fail(op string, tag name.Tag, err error) error {
+	if err == nil {
+		return nil
+	}
+	hideQuery(err)
+	host := tag.RegistryStr()
+	return &Error{Op: op, Ref: tag.String(), Host: host, Hint: hint(host, err), Err: err}
+}
+
+// hideQuery removes what may be a credential from the URL of a failed request:
+// signatures of download links, states of uploads. transport.Error does so by
+// itself.
+func hideQuery(err error) {
+	failed, ok := errors.AsType[*url.Error](err)
+	if !ok {
+		return
+	}
+	at, err := url.Parse(failed.URL)
+	if err != nil {
+		failed.URL = "…"
+		return
+	}
+	at.User, at.RawQuery, at.Fragment = nil, "", ""
+	failed.URL = at.String()
+}
+
+func hint(host string, err error) string {
+	if untrusted(err) {
+		return fmt.Sprintf("if %s speaks plain http, or its certificate is its own, say so: registry %q { insecure = true }", host, host)
+	}
+	status, ok := errors.AsType[*transport.Error](err)
+	if !ok {
+		return ""
+	}
+	switch status.StatusCode {
+	case http.StatusUnauthorized:
+		return "log in with: docker login " + host
+	case http.StatusForbidden:
+		return "the credentials for " + host + " do not allow it; log in as somebody else with: docker login " + host
+	}
+	return ""
+}

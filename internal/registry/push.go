@@ -1,0 +1,258 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stowage-build/stowage/internal/imageindex"
+	"github.com/stowage-build/stowage/planner"
+)
+
+const (
+	// blobsAtOnce is how many blobs of one image are copied at once. The
+	// host's limit holds as well.
+	blobsAtOnce = 4
+	// mergeTries is how often a push starts over because somebody else has
+	// pushed the same reference meanwhile.
+	mergeTries = 5
+)
+
+// Push uploads what the store has under ref: see executor.Registry. Each
+// image manifest goes under its tag TAG-ARCH, attestations by their digests,
+// and last the index under ref's tag. Everything is there before what refers
+// to it.
+//
+// A platform that the registry's index has already, of the same inputs, stays
+// as it is unless overwrite is set. When nothing is left to push that took one
+// request.
+func (r *Registry) Push(ctx context.Context, ref string, platforms []string, overwrite bool) (ocispec.Descriptor, error) {
+	tag, err := r.parse(ref)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	desc, err := r.push(ctx, tag, ref, platforms, overwrite)
+	if err != nil {
+		return ocispec.Descriptor{}, fail("push", tag, err)
+	}
+	return desc, nil
+}
+
+func (r *Registry) push(ctx context.Context, tag name.Tag, ref string, platforms []string, overwrite bool) (ocispec.Descriptor, error) {
+	if r.store == nil {
+		return ocispec.Descriptor{}, errNoStore
+	}
+	order, err := imageindex.ParsePlatforms(platforms)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	p := &pusher{
+		repository: r.repository(tag.Repository), tag: tag.TagStr(), known: &r.known, from: r.store.Content(),
+		merging: imageindex.Merging{Platforms: order, Overwrite: overwrite, HashKey: planner.AnnotationHash},
+		done:    map[digest.Digest]bool{},
+	}
+	p.local, err = r.store.Index(ctx, ref)
+	if errdefs.IsNotFound(err) && len(order) > 0 {
+		// The registry may have it all.
+		p.local, err = imageindex.New(), nil
+	}
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	return p.run(ctx)
+}
+
+// pusher is one Push.
+type pusher struct {
+	*repository
+	tag     string
+	known   *known
+	from    content.Provider
+	local   *ocispec.Index
+	merging imageindex.Merging
+	// done are the images that were pushed.
+	done map[digest.Digest]bool
+}
+
+// run reads the registry's index, pushes the images that it lacks, and writes
+// the merged one. Since others may push the same reference, the registry's
+// index is read again before it is replaced.
+func (p *pusher) run(ctx context.Context) (ocispec.Descriptor, error) {
+	remote, err := p.remote(ctx)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	for range mergeTries {
+		merged, images, err := imageindex.Merge(remote.index, p.local, p.merging)
+		if err != nil {
+			return ocispec.Descriptor{}, err
+		}
+		if merged == remote.index {
+			return remote.manifest.Descriptor, nil
+		}
+		data, desc, err := imageindex.Marshal(merged)
+		if err != nil {
+			return ocispec.Descriptor{}, err
+		}
+		if remote.digest() == desc.Digest {
+			return desc, nil
+		}
+		if err := p.images(ctx, images); err != nil {
+			return ocispec.Descriptor{}, err
+		}
+		now, err := p.remote(ctx)
+		if err != nil {
+			return ocispec.Descriptor{}, err
+		}
+		if now.digest() == remote.digest() {
+			return desc, p.putIndex(ctx, &manifest{Descriptor: desc, bytes: data})
+		}
+		remote = now
+	}
+	return ocispec.Descriptor{}, fmt.Errorf("others changed the index %d times while it was being pushed", mergeTries)
+}
+
+// remoteIndex is what the registry has under the tag; both fields are nil when
+// it has nothing.
+type remoteIndex struct {
+	manifest *manifest
+	index    *ocispec.Index
+}
+
+func (r remoteIndex) digest() digest.Digest {
+	if r.manifest == nil {
+		return ""
+	}
+	return r.manifest.Digest
+}
+
+func (p *pusher) remote(ctx context.Context) (remoteIndex, error) {
+	client, err := p.pushing(ctx)
+	if err != nil {
+		return remoteIndex{}, err
+	}
+	m, idx, err := p.index(ctx, client, p.tag)
+	if errors.Is(err, errdefs.ErrNotFound) {
+		return remoteIndex{}, nil
+	}
+	return remoteIndex{m, idx}, err
+}
+
+func (p *pusher) putIndex(ctx context.Context, m *manifest) error {
+	client, err := p.pushing(ctx)
+	if err != nil {
+		return err
+	}
+	return p.put(ctx, client, p.tag, m)
+}
+
+// images pushes images under their own tags, and what is about them.
+func (p *pusher) images(ctx context.Context, images []ocispec.Descriptor) error {
+	g, gctx := errgroup.WithContext(ctx)
+	for _, d := range images {
+		if p.done[d.Digest] {
+			continue
+		}
+		g.Go(func() error { return p.image(gctx, d) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, d := range images {
+		p.done[d.Digest] = true
+	}
+	return nil
+}
+
+func (p *pusher) image(ctx context.Context, d ocispec.Descriptor) error {
+	tag := p.tag + "-" + imageindex.ArchTag(*d.Platform)
+	client, err := p.pushing(ctx)
+	if err != nil {
+		return err
+	}
+	there, err := p.head(ctx, client, tag)
+	if err != nil {
+		return err
+	}
+	if there != d.Digest {
+		if err := p.manifest(ctx, tag, d); err != nil {
+			return err
+		}
+	}
+	for _, about := range imageindex.Attestations(p.local, d.Digest) {
+		if err := p.manifest(ctx, about.Digest.String(), about); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// manifest pushes the blobs of a manifest, then the manifest under id.
+func (p *pusher) manifest(ctx context.Context, id string, d ocispec.Descriptor) error {
+	data, err := content.ReadBlob(ctx, p.from, d)
+	if err != nil {
+		return fmt.Errorf("read manifest %s from the store: %w", d.Digest, err)
+	}
+	var m ocispec.Manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return fmt.Errorf("parse manifest %s: %w", d.Digest, err)
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(blobsAtOnce)
+	for _, blob := range append([]ocispec.Descriptor{m.Config}, m.Layers...) {
+		g.Go(func() error { return p.blob(gctx, blob) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	client, err := p.pushing(ctx)
+	if err != nil {
+		return err
+	}
+	return p.put(ctx, client, id, &manifest{Descriptor: d, bytes: data})
+}
+
+// blob makes the repository have the blob in the cheapest way that is known.
+func (p *pusher) blob(ctx context.Context, d ocispec.Descriptor) error {
+	blob := p.known.blob(p.name, d.Digest)
+	there, sibling := blob.in(p.name)
+	if !there && sibling == nil {
+		unlock, err := blob.lock(ctx)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		there, sibling = blob.in(p.name)
+	}
+	if there {
+		return nil
+	}
+	if err := p.send(ctx, sibling, d); err != nil {
+		return err
+	}
+	blob.add(p.name)
+	return nil
+}
+
+func (p *pusher) send(ctx context.Context, sibling *name.Repository, d ocispec.Descriptor) error {
+	if sibling != nil {
+		return p.mount(ctx, *sibling, p.from, d)
+	}
+	client, err := p.pushing(ctx)
+	if err != nil {
+		return err
+	}
+	there, err := p.hasBlob(ctx, client, d.Digest)
+	if err != nil || there {
+		return err
+	}
+	return p.upload(ctx, p.from, d)
+}
