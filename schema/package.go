@@ -109,7 +109,9 @@ type Attest struct {
 }
 
 // Range is where the attribute or block name was set, for diagnostics; the
-// package block's own range when it was not.
+// package block's own range when it was not. Parts have names of their own:
+// args.NAME, contexts.NAME, labels.NAME, annotations.NAME, source.PATH (as in
+// Source.Path), secret.ID and platform.PLATFORM.
 func (p *Package) Range(name string) hcl.Range {
 	if r, ok := p.ranges[name]; ok {
 		return r

@@ -21,6 +21,15 @@ type Workspace struct {
 	// Files holds the bytes of every file read, by the name that ranges use,
 	// for the excerpts of diagnostics.
 	Files map[string]*hcl.File
+
+	env    *environment
+	byName map[string]*Declaration
+}
+
+// Declaration returns the package of that name (base, app["api"]).
+func (w *Workspace) Declaration(name string) (*Declaration, bool) {
+	d, ok := w.byName[name]
+	return d, ok
 }
 
 // Declaration is one package before its attributes are evaluated.
@@ -38,6 +47,15 @@ type Declaration struct {
 	// References are the packages that the block's expressions mention,
 	// directly or through locals and defaults, in source order.
 	References []Reference
+
+	block *packageBlock
+	each  *eachValue
+	// refers has the names in References.
+	refers map[string]bool
+	// prototype is evaluated but for the pending attributes, which depend on
+	// other packages' tags.
+	prototype *Package
+	pending   []string
 }
 
 // Reference is one mention of a package in an expression.
