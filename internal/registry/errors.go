@@ -41,26 +41,27 @@ func fail(op string, tag name.Tag, err error) error {
 	if err == nil {
 		return nil
 	}
-	hideQuery(err)
 	host := tag.RegistryStr()
 	return &Error{Op: op, Ref: tag.String(), Host: host, Hint: hint(host, err), Err: err}
 }
 
 // hideQuery removes what may be a credential from the URL of a failed request:
-// signatures of download links, states of uploads. transport.Error does so by
-// itself.
-func hideQuery(err error) {
+// signatures of download links, states of uploads. It is for errors as they
+// come from the client, before their text is part of another's.
+// transport.Error does so by itself.
+func hideQuery(err error) error {
 	failed, ok := errors.AsType[*url.Error](err)
 	if !ok {
-		return
+		return err
 	}
-	at, err := url.Parse(failed.URL)
-	if err != nil {
+	at, parseErr := url.Parse(failed.URL)
+	if parseErr != nil {
 		failed.URL = "…"
-		return
+		return err
 	}
 	at.User, at.RawQuery, at.Fragment = nil, "", ""
 	failed.URL = at.String()
+	return err
 }
 
 func hint(host string, err error) string {

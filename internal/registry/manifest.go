@@ -66,7 +66,7 @@ func (r *repository) url(kind, id string) *url.URL {
 func send(client *http.Client, req *http.Request, want ...int) (*http.Response, error) {
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, hideQuery(err)
 	}
 	if resp.StatusCode == http.StatusNotFound {
 		defer resp.Body.Close()

@@ -184,7 +184,12 @@ func (p *puller) copy(ctx context.Context, desc ocispec.Descriptor, open func() 
 		return err
 	}
 	defer body.Close()
-	if _, err := io.Copy(w, io.LimitReader(body, desc.Size+1)); err != nil {
+	n, err := io.Copy(w, io.LimitReader(body, desc.Size+1))
+	if err == nil && n < desc.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		// Nothing is kept of it: the next try begins anew.
 		return errors.Join(err, w.Truncate(0))
 	}
 	err = w.Commit(ctx, desc.Size, desc.Digest)

@@ -160,7 +160,7 @@ func (r *Registry) session(reg name.Registry) *session {
 			transport: newTransport(transportOptions{
 				base: r.pools.of(host), host: host, config: config, retry: r.retry, agent: r.agent,
 			}),
-			clients: map[string]*lazyClient{},
+			clients: map[string]*http.Client{},
 		}
 		r.sessions[host] = s
 	}
