@@ -118,22 +118,16 @@ func Open(ctx context.Context, dir string, opts Options) (*Workspace, error) {
 		return nil, fmt.Errorf("open workspace: %w", err)
 	}
 	defer tree.Close()
-	config, diags := schema.Load(tree.FS(), schema.Options{
+	config, files, diags := schema.LoadFiles(tree.FS(), schema.Options{
 		Getenv: opts.Getenv, VarFiles: opts.VarFiles, Vars: opts.Vars,
 		Git: w.sources, Version: opts.Version,
 	})
 	if diags.HasErrors() {
-		return nil, &DiagnosticsError{Diagnostics: diags, Files: filesOf(config)}
+		return nil, &DiagnosticsError{Diagnostics: diags, Files: files}
 	}
 	w.config, w.Warnings = config, diags
+	w.history = history.Open(filepath.Join(w.StateDir(), "packages"))
 	return w, nil
-}
-
-func filesOf(ws *schema.Workspace) map[string]*hcl.File {
-	if ws == nil {
-		return nil
-	}
-	return ws.Files
 }
 
 func (o Options) withDefaults() Options {
@@ -247,18 +241,19 @@ func (w *Workspace) Resolve(ctx context.Context) (*planner.Resolved, error) {
 	return r, w.sources.Save()
 }
 
-// PlanOptions shape a plan; see the flags of the same names.
+// PlanOptions shape a plan; see the flags of the same names. Their JSON form is
+// the plan's "options".
 type PlanOptions struct {
 	// Packages select as on the command line, relative to Dir.
-	Packages       []string
-	Dir            string
-	WithDependents bool
-	Platforms      []string
-	SkipPlatforms  []string
-	Push           bool
-	AllowDirty     bool
+	Packages       []string `json:"packages,omitempty"`
+	Dir            string   `json:"dir,omitempty"`
+	WithDependents bool     `json:"with_dependents,omitempty"`
+	Platforms      []string `json:"platforms,omitempty"`
+	SkipPlatforms  []string `json:"skip_platforms,omitempty"`
+	Push           bool     `json:"push,omitempty"`
+	AllowDirty     bool     `json:"allow_dirty,omitempty"`
 	// Offline asks no registry.
-	Offline bool
+	Offline bool `json:"offline,omitempty"`
 }
 
 // Plan finds out what must be done. It writes nothing but caches, and needs
@@ -283,7 +278,11 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 	if err != nil {
 		return nil, err
 	}
-	ports := planner.Ports{Store: store, Records: w.recordStore(), Estimator: w.recordStore()}
+	shown, err := opts.shown(w.config)
+	if err != nil {
+		return nil, err
+	}
+	ports := planner.Ports{Store: store, Records: w.history, Estimator: w.history}
 	if !opts.Offline {
 		if ports.Registry, err = w.Registry(); err != nil {
 			return nil, err
@@ -291,34 +290,157 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 	}
 	return planner.Make(ctx, r, ports, planner.Options{
 		Packages: names, Platforms: opts.Platforms, SkipPlatforms: opts.SkipPlatforms,
-		Push: opts.Push, AllowDirty: opts.AllowDirty, Shown: opts.shown(w.config),
+		Push: opts.Push, AllowDirty: opts.AllowDirty, Shown: shown,
 		Version: w.opts.Version, Now: w.opts.Now(), Revision: revision,
 	})
 }
 
-// shown are the options as a plan records them. Values of variables are left
-// to apply, which must be given the sensitive ones again.
-func (o PlanOptions) shown(config *schema.Workspace) map[string]any {
-	shown := map[string]any{}
-	set := func(name string, on bool, value any) {
-		if on {
-			shown[name] = value
-		}
+// shown are the options as a plan records them, with the values of variables
+// that flags gave. Those of sensitive ones are left out: apply must be given
+// them again.
+func (o PlanOptions) shown(config *schema.Workspace) (map[string]any, error) {
+	encoded, err := json.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("record the options: %w", err)
 	}
-	set("packages", len(o.Packages) > 0, o.Packages)
-	set("dir", o.Dir != "" && o.Dir != ".", o.Dir)
-	set("with_dependents", o.WithDependents, true)
-	set("platforms", len(o.Platforms) > 0, o.Platforms)
-	set("skip_platforms", len(o.SkipPlatforms) > 0, o.SkipPlatforms)
-	set("push", o.Push, true)
-	set("allow_dirty", o.AllowDirty, true)
-	set("offline", o.Offline, true)
+	shown := map[string]any{}
+	if err := json.Unmarshal(encoded, &shown); err != nil {
+		return nil, fmt.Errorf("record the options: %w", err)
+	}
 	vars := map[string]any{}
 	for _, v := range config.Variables {
 		if v.FromFlag && !v.Sensitive {
 			vars[v.Name] = v.Value
 		}
 	}
-	set("vars", len(vars) > 0, vars)
-	return shown
+	if len(vars) > 0 {
+		shown["vars"] = vars
+	}
+	return shown, nil
+}
+
+// RestoreVars adds to opts the variables that a saved plan was made with. The
+// sensitive ones are not in it and must be given again.
+func RestoreVars(opts *Options, saved *planner.Plan) {
+	vars, _ := saved.Options["vars"].(map[string]any)
+	var restored []schema.Var
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		if text, ok := vars[name].(string); ok {
+			restored = append(restored, schema.Var{Name: name, Value: text})
+		}
+	}
+	opts.Vars = append(restored, opts.Vars...)
+}
+
+// Replan makes a saved plan's plan again and returns it. It is a
+// *planner.StaleError when the workspace gives something else.
+func (w *Workspace) Replan(ctx context.Context, saved *planner.Plan) (*planner.Plan, error) {
+	encoded, err := json.Marshal(saved.Options)
+	if err != nil {
+		return nil, fmt.Errorf("read the saved plan: %w", err)
+	}
+	var opts PlanOptions
+	if err := json.Unmarshal(encoded, &opts); err != nil {
+		return nil, fmt.Errorf("%w: %w", planner.ErrAltered, err)
+	}
+	plan, err := w.Plan(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	r, err := w.Resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return plan, planner.CheckStale(saved, r, plan)
+}
+
+// Select returns the names of the packages that args select, relative to dir,
+// itself relative to the root.
+func (w *Workspace) Select(ctx context.Context, args []string, dir string, withDependents bool) ([]string, error) {
+	r, err := w.Resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names, err := r.Select(args, dir)
+	if err == nil && withDependents {
+		names = r.WithDependents(names)
+	}
+	return names, err
+}
+
+// ApplyOptions are how a plan is applied; see the flags of the same names.
+type ApplyOptions struct {
+	// Jobs bounds what is done at once; 0 is twice the processors.
+	Jobs     int
+	Schedule executor.Schedule
+	FailFast bool
+	// Allow lists entitlements: network.host.
+	Allow []string
+	// Reporter is told what happens; nil is nobody.
+	Reporter executor.Reporter
+}
+
+// Apply does what the plan says. Failed steps are in the result; the error is
+// for what kept the run from starting.
+func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOptions) (*executor.Result, error) {
+	r, err := w.Resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	store, err := w.Store()
+	if err != nil {
+		return nil, err
+	}
+	remote, err := w.Registry()
+	if err != nil {
+		return nil, err
+	}
+	ports := executor.Ports{Store: store, Registry: remote, Recorder: w.history, Clock: w.opts.Now}
+	if plan.Summary.Build > 0 {
+		builders, err := w.openBuilders(ctx, store)
+		if err != nil {
+			return nil, err
+		}
+		ports.Builders = builders
+	}
+	record, err := runlog.Create(filepath.Join(w.StateDir(), "runs"), w.opts.Now())
+	if err != nil {
+		return nil, err
+	}
+	ports.Logs, ports.Reporter = record, executor.Reporters{record, opts.Reporter}
+	if opts.Jobs == 0 {
+		opts.Jobs = 2 * runtime.GOMAXPROCS(0)
+	}
+	revision, err := w.sources.Revision(ctx)
+	if err != nil {
+		return nil, err
+	}
+	result, err := executor.Apply(ctx, plan, &executor.ResolvedSpecs{
+		Resolved: r, Secret: w.secret, AllowHostNetwork: slices.Contains(opts.Allow, "network.host"),
+		Provenance: executor.Provenance{Revision: revision, Source: w.sources.RemoteURL(ctx)},
+	}, ports, executor.Options{Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast})
+	return result, errors.Join(err, record.Close(result))
+}
+
+// secret reads a build secret from the environment or a file.
+func (w *Workspace) secret(s schema.Secret) ([]byte, error) {
+	if w.opts.Secret != nil {
+		return w.opts.Secret(s)
+	}
+	if s.Env != "" {
+		value, ok := w.opts.Getenv(s.Env)
+		if !ok {
+			return nil, fmt.Errorf("secret %s: the environment variable %s is not set", s.ID, s.Env)
+		}
+		return []byte(value), nil
+	}
+	path := filepath.FromSlash(s.File)
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(w.root, path)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("secret %s: %w", s.ID, err)
+	}
+	return content, nil
 }

@@ -90,3 +90,15 @@ type EventVertex struct {
 	Cached    bool   `json:"cached,omitempty"`
 	Error     string `json:"error,omitempty"`
 }
+
+// Reporters tells several reporters, in their order. Nil ones are left out.
+type Reporters []Reporter
+
+// Report tells all of them.
+func (all Reporters) Report(e Event) {
+	for _, r := range all {
+		if r != nil {
+			r.Report(e)
+		}
+	}
+}

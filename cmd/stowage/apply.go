@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-build/stowage"
+	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/internal/report"
+	"github.com/stowage-build/stowage/planner"
+)
+
+// applyFlags are the flags of apply that do not shape its plan.
+type applyFlags struct {
+	jobs     int
+	schedule string
+	failFast bool
+	builders []string
+	allow    []string
+}
+
+func applyCommand(e *env) *cobra.Command {
+	var shape planFlags
+	var flags applyFlags
+	cmd := &cobra.Command{
+		Use:   "apply [PACKAGE… | PLAN]",
+		Short: "Build, and with --push publish, what a plan says",
+		Long: `Plan, then do it: build what is not in the store or the registry, write
+multi-platform indexes, and with --push push them and move the moving tags.
+
+PACKAGE selects as in stowage plan. PLAN is a file that stowage plan --out
+saved: it is refused, with exit code 3, when the workspace no longer gives the
+same hashes or the file was altered.
+
+What does not depend on a failure goes on; a second apply does only what is
+left. Interrupted once, it cancels the builds and leaves everything consistent.`,
+		Example: `  stowage apply
+  stowage apply app --with-dependents --jobs 8
+  stowage apply --push
+  stowage plan --push --out plan.json && stowage apply plan.json`,
+		ValidArgsFunction: e.completePackages,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := flags.check(); err != nil {
+				return err
+			}
+			return e.apply(cmd, args, shape, flags)
+		},
+	}
+	shape.register(cmd)
+	f := cmd.Flags()
+	f.IntVarP(&flags.jobs, "jobs", "j", 0, "do at most `N` things at once (default: twice the processors)")
+	f.StringVar(&flags.schedule, "schedule", "eager", "start a step when its own needs are done (eager), or wave by wave (waves)")
+	f.BoolVar(&flags.failFast, "fail-fast", false, "stop at the first failure")
+	f.StringArrayVar(&flags.builders, "builder", nil, "build on the BuildKit at `ENDPOINT` (unix:// tcp:// ssh:// docker-container:// podman-container:// kube-pod://); may be repeated")
+	f.StringArrayVar(&flags.allow, "allow", nil, "allow an `ENTITLEMENT`: network.host")
+	return cmd
+}
+
+func (f *applyFlags) check() error {
+	if f.jobs < 0 {
+		return fmt.Errorf("--jobs %d: use 1 or more", f.jobs)
+	}
+	for _, a := range f.allow {
+		if err := oneOf("--allow", a, "network.host"); err != nil {
+			return err
+		}
+	}
+	return oneOf("--schedule", f.schedule, string(executor.ScheduleEager), string(executor.ScheduleWaves))
+}
+
+// apply plans, or takes a saved plan, and applies it.
+func (e *env) apply(cmd *cobra.Command, args []string, shape planFlags, flags applyFlags) error {
+	saved, err := e.savedPlan(args)
+	if err != nil {
+		return err
+	}
+	opts, err := e.options()
+	if err != nil {
+		return err
+	}
+	opts.Endpoints = flags.builders
+	if saved != nil {
+		if err := e.refuseShape(cmd); err != nil {
+			return err
+		}
+		stowage.RestoreVars(&opts, saved)
+	}
+	ws, err := e.openWith(cmd.Context(), opts)
+	if err != nil {
+		return staleIf(saved, err)
+	}
+	defer ws.Close()
+	plan, err := e.planToApply(cmd.Context(), ws, saved, shape, args)
+	if err != nil {
+		return err
+	}
+	return e.applyPlan(cmd.Context(), ws, plan, flags)
+}
+
+// staleIf makes mistakes in the configuration that are new since a plan was
+// saved a reason not to apply it.
+func staleIf(saved *planner.Plan, err error) error {
+	var diags *stowage.DiagnosticsError
+	if saved != nil && errors.As(err, &diags) {
+		return &planner.StaleError{Differences: []string{"the configuration has mistakes now: " + diags.Error()}}
+	}
+	return err
+}
+
+// savedPlan reads the saved plan that args name, or returns nil when they are
+// a selection. A package's name goes before a file's.
+func (e *env) savedPlan(args []string) (*planner.Plan, error) {
+	if len(args) != 1 {
+		return nil, nil
+	}
+	info, err := os.Stat(e.path(args[0]))
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && !info.Mode().IsRegular()) || e.isPackage(args[0]) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the saved plan: %w", err)
+	}
+	return e.readPlan(args[0])
+}
+
+// isPackage reports whether the workspace declares a package block called
+// name. A workspace that cannot be loaded has none; apply will say why.
+func (e *env) isPackage(name string) bool {
+	opts, err := e.options()
+	if err != nil {
+		return false
+	}
+	ws, err := stowage.Open(context.Background(), e.dir, opts)
+	if err != nil {
+		return false
+	}
+	defer ws.Close()
+	return slices.ContainsFunc(ws.Config().Packages, func(d *stowage.Declaration) bool {
+		return d.Name == name || d.Block == name
+	})
+}
+
+// refuseShape refuses flags that a saved plan has decided.
+func (e *env) refuseShape(cmd *cobra.Command) error {
+	for _, name := range []string{"with-dependents", "platform", "skip-platform", "push", "allow-dirty", "offline"} {
+		if cmd.Flags().Changed(name) {
+			return fmt.Errorf("--%s was decided when the plan was saved; leave it out, or make a new plan with it", name)
+		}
+	}
+	return nil
+}
+
+func (e *env) planToApply(ctx context.Context, ws *stowage.Workspace, saved *planner.Plan, shape planFlags, args []string) (*planner.Plan, error) {
+	if saved != nil {
+		return ws.Replan(ctx, saved)
+	}
+	opts, err := shape.options(e, ws, args)
+	if err != nil {
+		return nil, err
+	}
+	return ws.Plan(ctx, opts)
+}
+
+// applyPlan runs a plan and reports on it.
+func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planner.Plan, flags applyFlags) error {
+	if plan.Errored {
+		if err := report.Plan(e.stderr, plan); err != nil {
+			return err
+		}
+		return errFailed
+	}
+	fmt.Fprintln(e.stderr, report.Summary(plan))
+	reporter := e.reporter()
+	result, err := ws.Apply(ctx, plan, stowage.ApplyOptions{
+		Jobs: flags.jobs, Schedule: executor.Schedule(flags.schedule), FailFast: flags.failFast,
+		Allow: flags.allow, Reporter: reporter,
+	})
+	if err := errors.Join(err, reporter.Close()); err != nil {
+		return err
+	}
+	report.Failures(e.stderr, result)
+	fmt.Fprintln(e.stdout, report.ResultSummary(result))
+	switch {
+	case result.Interrupted:
+		return context.Canceled
+	case !result.OK():
+		return errFailed
+	}
+	return nil
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/stowage-build/stowage/planner"
+)
+
+// planCommands are the scripts' commands that look at plans and images.
+func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"exitcode":     exitCodeCommand,
+		"json":         jsonCommand,
+		"step":         stepCommand,
+		"checkindexes": checkIndexesCommand,
+		"copyimages":   copyImagesCommand,
+		"catimage":     catImageCommand,
+		"killapply":    killApplyCommand,
+	}
+}
+
+// exitCodeCommand runs a command that must end with an exit code:
+// exitcode N COMMAND ARG…
+func exitCodeCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exitcode N command args...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	code := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if code != want {
+		ts.Fatalf("exit code %d, want %d", code, want)
+	}
+}
+
+// jsonCommand compares a value in a JSON file: json FILE .path.to.value VALUE
+func jsonCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: json file .path value")
+	}
+	var value any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &value))
+	for _, key := range strings.Split(strings.TrimPrefix(args[1], "."), ".") {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			ts.Check(err)
+			value = v[i]
+		}
+	}
+	if (fmt.Sprint(value) == args[2]) == neg {
+		ts.Fatalf("%s is %v", args[1], value)
+	}
+}
+
+// stepCommand checks a step of a plan: step FILE ID [REASON [CHANGE…]]
+func stepCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: step file id [reason [change...]]")
+	}
+	var plan planner.Plan
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &plan))
+	i := slices.IndexFunc(plan.Steps, func(s planner.Step) bool { return s.ID == args[1] })
+	if i < 0 {
+		ts.Fatalf("no step %s", args[1])
+	}
+	s := plan.Steps[i]
+	if len(args) > 2 && string(s.Reason) != args[2] {
+		ts.Fatalf("%s: reason %s, want %s", s.ID, s.Reason, args[2])
+	}
+	if len(args) > 3 && !slices.Equal(s.Changes, args[3:]) {
+		ts.Fatalf("%s: changes %q, want %q", s.ID, s.Changes, args[3:])
+	}
+}
+
+// refsIn reads the output of stowage list.
+func refsIn(ts *testscript.TestScript, file string) map[string]string {
+	refs := map[string]string{}
+	for line := range strings.Lines(ts.ReadFile(file)) {
+		name, ref, ok := strings.Cut(strings.TrimSpace(line), "\t")
+		if !ok {
+			ts.Fatalf("%s: not a line of list: %q", file, line)
+		}
+		refs[name] = ref
+	}
+	if len(refs) == 0 {
+		ts.Fatalf("%s: no packages", file)
+	}
+	return refs
+}
+
+// checkIndexesCommand has skopeo read every index in the registry, which must
+// have exactly the platforms: checkindexes LIST PLATFORM…
+func checkIndexesCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: checkindexes list platform...")
+	}
+	for name, ref := range refsIn(ts, args[0]) {
+		out, err := exec.Command("skopeo", "inspect", "--raw", "--tls-verify=false", "docker://"+ref).Output()
+		ts.Check(err)
+		var index v1.IndexManifest
+		ts.Check(json.Unmarshal(out, &index))
+		var platforms []string
+		for _, m := range index.Manifests {
+			platforms = append(platforms, m.Platform.String())
+		}
+		if !slices.Equal(platforms, args[1:]) {
+			ts.Fatalf("%s: the index of %s has %q, want %q", name, ref, platforms, args[1:])
+		}
+	}
+}
+
+// copyImagesCommand has skopeo copy every image, all platforms, out of the
+// registry: copyimages LIST
+func copyImagesCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: copyimages list")
+	}
+	for name, ref := range refsIn(ts, args[0]) {
+		dir, err := os.MkdirTemp(ts.Getenv("WORK"), "copied-")
+		ts.Check(err)
+		out, err := exec.Command("skopeo", "copy", "--all", "--src-tls-verify=false", "docker://"+ref, "oci:"+filepath.Join(dir, "layout")).CombinedOutput()
+		if err != nil {
+			ts.Fatalf("skopeo copy of %s: %v\n%s", name, err, out)
+		}
+		ts.Check(os.RemoveAll(dir))
+	}
+}
+
+// catImageCommand prints a file of a package's image in the registry, or in
+// the store when it is not pushed: catimage LIST PACKAGE PLATFORM PATH
+func catImageCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: catimage list package platform path")
+	}
+	ref, err := name.ParseReference(refsIn(ts, args[0])[args[1]])
+	ts.Check(err)
+	platform, err := v1.ParsePlatform(args[2])
+	ts.Check(err)
+	image, err := remote.Image(ref, remote.WithPlatform(*platform))
+	ts.Check(err)
+	content, err := fileIn(image, strings.TrimPrefix(args[3], "/"))
+	ts.Check(err)
+	_, err = ts.Stdout().Write(content)
+	ts.Check(err)
+}
+
+// fileIn reads a file of an image's root file system.
+func fileIn(image v1.Image, name string) ([]byte, error) {
+	r := mutate.Extract(image)
+	defer r.Close()
+	t := tar.NewReader(r)
+	for {
+		h, err := t.Next()
+		if err != nil {
+			return nil, fmt.Errorf("look for %s: %w", name, err)
+		}
+		if path.Clean(h.Name) == path.Clean(name) {
+			return io.ReadAll(t)
+		}
+	}
+}
+
+// killApplyCommand kills stowage apply in the middle, again and again, each
+// time with other inputs, so that there is always something to build. After
+// each kill the store must be sound, and the next apply must complete:
+// killapply ROUNDS ARG…
+func killApplyCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: killapply rounds args...")
+	}
+	rounds, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	killed := 0
+	for round := range rounds {
+		apply := append([]string{"apply", "--var", fmt.Sprintf("salt=round %d", round)}, args[1:]...)
+		after := time.Duration(20+rand.IntN(1500)) * time.Millisecond
+		if killAfter(ts, after, apply) {
+			killed++
+		}
+		ts.Check(ts.Exec("stowage", "store", "verify"))
+		ts.Check(ts.Exec("stowage", apply...))
+		ts.Check(ts.Exec("stowage", "store", "verify"))
+	}
+	ts.Logf("%d of %d applies were killed before they had ended", killed, rounds)
+	if killed < rounds/2 {
+		ts.Fatalf("only %d of %d applies were killed before they had ended", killed, rounds)
+	}
+}
+
+// killAfter starts stowage, kills it after a while, and reports whether that
+// was before it had ended.
+func killAfter(ts *testscript.TestScript, after time.Duration, args []string) bool {
+	cmd := exec.Command("stowage", args...)
+	for _, key := range []string{"PATH", "HOME", "TMPDIR", "STOWAGE_STORE", "STOWAGE_VAR_registry"} {
+		cmd.Env = append(cmd.Env, key+"="+ts.Getenv(key))
+	}
+	cmd.Dir = ts.Getenv("WORK")
+	ts.Check(cmd.Start())
+	time.Sleep(after)
+	_ = cmd.Process.Kill()
+	err := cmd.Wait()
+	return err != nil
+}
