@@ -1,6 +1,7 @@
 package layout_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -58,7 +59,7 @@ func wantClean(t *testing.T, s *layout.Store) {
 
 func layer(text string) digest.Digest {
 	var d digest.Digest
-	_, _ = fake.WriteImage(nil, catch(func(desc ocispec.Descriptor) {
+	_, _ = fake.WriteImage(context.Background(), catch(func(desc ocispec.Descriptor) {
 		if desc.MediaType == ocispec.MediaTypeImageLayer {
 			d = desc.Digest
 		}

@@ -1,11 +1,14 @@
 package registry_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -244,7 +247,9 @@ func TestBearerTokenExpires(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	server := httptest.NewTLSServer(memoryRegistry())
+	server := httptest.NewUnstartedServer(memoryRegistry())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	host := strings.TrimPrefix(server.URL, "https://")
 	ca := filepath.Join(t.TempDir(), "ca.pem")
@@ -269,7 +274,9 @@ func wantHint(t *testing.T, err error, host string) {
 // A private address may speak plain http only when it is called insecure.
 func TestPlainHTTP(t *testing.T) {
 	server := serve(t, memoryRegistry())
-	dial := &http.Transport{Dial: func(network, _ string) (net.Conn, error) { return net.Dial(network, server) }}
+	dial := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, server)
+	}}
 	for _, host := range []string{"registry.test:5000", "10.1.2.3:5000", "registry.local"} {
 		_, err := newRegistry(t, registry.Options{Transport: dial, Tries: 2}).Lookup(t.Context(), host+"/acme/app:1")
 		wantHint(t, err, host)

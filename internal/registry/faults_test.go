@@ -182,30 +182,6 @@ func TestFaultInAnAnswer(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsHonoured(t *testing.T) {
-	h, host := hooked(t)
-	var first, second time.Time
-	h.answer = func(w http.ResponseWriter, r *http.Request) bool {
-		switch {
-		case r.URL.Path == "/v2/":
-			return false
-		case first.IsZero():
-			first = time.Now()
-			w.Header().Set("Retry-After", "1")
-			w.WriteHeader(http.StatusTooManyRequests)
-			return true
-		}
-		second = time.Now()
-		return false
-	}
-	if _, err := newRegistry(t, registry.Options{}).Lookup(t.Context(), host+"/acme/app:1"); err != nil {
-		t.Fatal(err)
-	}
-	if second.Sub(first) < time.Second {
-		t.Errorf("the second try came after %s, before the second that was asked for", second.Sub(first))
-	}
-}
-
 func TestRetryAfterTooLongIsTheResult(t *testing.T) {
 	h, host := hooked(t)
 	h.answer = func(w http.ResponseWriter, r *http.Request) bool {

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -23,12 +24,27 @@ type blobKey struct {
 
 // knownBlob is where a blob is.
 type knownBlob struct {
-	// first holds a token while nobody knows a repository that has the blob
-	// and somebody is making one have it.
-	first chan struct{}
+	// first is the turn of whoever makes the first repository have the blob.
+	// The others wait and mount it from there.
+	first turn
 
 	mu    sync.Mutex
 	repos []name.Repository
+	turns map[string]turn
+}
+
+// turn is a lock that can be waited for with a context.
+type turn chan struct{}
+
+func newTurn() turn { return make(turn, 1) }
+
+func (t turn) take(ctx context.Context) (giveBack func(), err error) {
+	select {
+	case t <- struct{}{}:
+		return func() { <-t }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func (k *known) blob(repo name.Repository, dgst digest.Digest) *knownBlob {
@@ -40,20 +56,53 @@ func (k *known) blob(repo name.Repository, dgst digest.Digest) *knownBlob {
 	key := blobKey{repo.RegistryStr(), dgst}
 	b, ok := k.blobs[key]
 	if !ok {
-		b = &knownBlob{first: make(chan struct{}, 1)}
+		b = &knownBlob{first: newTurn(), turns: map[string]turn{}}
 		k.blobs[key] = b
 	}
 	return b
 }
 
-// lock waits until nobody else makes the blob known for the first time.
-func (b *knownBlob) lock(ctx context.Context) (unlock func(), err error) {
-	select {
-	case b.first <- struct{}{}:
-		return func() { <-b.first }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// ensure has the repository have the blob: send does that, from a sibling
+// repository that has it when one is known. It is called once for a blob and
+// a repository at a time, and while no repository is known to have the blob
+// once altogether.
+func (b *knownBlob) ensure(ctx context.Context, repo name.Repository, send func(sibling *name.Repository) error) error {
+	giveBack, err := b.turn(repo).take(ctx)
+	if err != nil {
+		return err
 	}
+	defer giveBack()
+	there, sibling := b.in(repo)
+	if there {
+		return nil
+	}
+	if sibling == nil {
+		giveBack, err := b.first.take(ctx)
+		if err != nil {
+			return err
+		}
+		defer giveBack()
+		_, sibling = b.in(repo)
+	}
+	if err := send(sibling); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.repos = append(b.repos, repo)
+	return nil
+}
+
+// turn is that of whoever makes the repository have the blob.
+func (b *knownBlob) turn(repo name.Repository) turn {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t, ok := b.turns[repo.RepositoryStr()]
+	if !ok {
+		t = newTurn()
+		b.turns[repo.RepositoryStr()] = t
+	}
+	return t
 }
 
 // in reports whether the repository has the blob, and otherwise names one
@@ -70,11 +119,9 @@ func (b *knownBlob) in(repo name.Repository) (there bool, sibling *name.Reposito
 	return false, sibling
 }
 
-func (b *knownBlob) add(repo name.Repository) {
-	if there, _ := b.in(repo); there {
-		return
-	}
+// forget takes back that the repository has the blob.
+func (b *knownBlob) forget(repo name.Repository) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.repos = append(b.repos, repo)
+	b.repos = slices.DeleteFunc(b.repos, func(r name.Repository) bool { return r.RepositoryStr() == repo.RepositoryStr() })
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
@@ -195,7 +197,9 @@ func (p *pusher) image(ctx context.Context, d ocispec.Descriptor) error {
 	return nil
 }
 
-// manifest pushes the blobs of a manifest, then the manifest under id.
+// manifest pushes the blobs of a manifest, then the manifest under id. When
+// the registry says that a blob is missing after all, what is known of them was
+// wrong, and they are pushed again.
 func (p *pusher) manifest(ctx context.Context, id string, d ocispec.Descriptor) error {
 	data, err := content.ReadBlob(ctx, p.from, d)
 	if err != nil {
@@ -205,43 +209,49 @@ func (p *pusher) manifest(ctx context.Context, id string, d ocispec.Descriptor) 
 	if err := json.Unmarshal(data, &m); err != nil {
 		return fmt.Errorf("parse manifest %s: %w", d.Digest, err)
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(blobsAtOnce)
-	for _, blob := range append([]ocispec.Descriptor{m.Config}, m.Layers...) {
-		g.Go(func() error { return p.blob(gctx, blob) })
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	client, err := p.pushing(ctx)
-	if err != nil {
-		return err
-	}
-	return p.put(ctx, client, id, &manifest{Descriptor: d, bytes: data})
-}
-
-// blob makes the repository have the blob in the cheapest way that is known.
-func (p *pusher) blob(ctx context.Context, d ocispec.Descriptor) error {
-	blob := p.known.blob(p.name, d.Digest)
-	there, sibling := blob.in(p.name)
-	if !there && sibling == nil {
-		unlock, err := blob.lock(ctx)
+	blobs := append([]ocispec.Descriptor{m.Config}, m.Layers...)
+	put := func() error {
+		if err := p.blobs(ctx, blobs); err != nil {
+			return err
+		}
+		client, err := p.pushing(ctx)
 		if err != nil {
 			return err
 		}
-		defer unlock()
-		there, sibling = blob.in(p.name)
+		return p.put(ctx, client, id, &manifest{Descriptor: d, bytes: data})
 	}
-	if there {
-		return nil
-	}
-	if err := p.send(ctx, sibling, d); err != nil {
+	err = put()
+	if !blobUnknown(err) {
 		return err
 	}
-	blob.add(p.name)
-	return nil
+	for _, blob := range blobs {
+		p.known.blob(p.name, blob.Digest).forget(p.name)
+	}
+	return put()
 }
 
+// blobUnknown reports whether a manifest was refused for want of a blob.
+func blobUnknown(err error) bool {
+	answer, ok := errors.AsType[*transport.Error](err)
+	return ok && slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool {
+		return d.Code == transport.ManifestBlobUnknownErrorCode || d.Code == transport.BlobUnknownErrorCode
+	})
+}
+
+func (p *pusher) blobs(ctx context.Context, blobs []ocispec.Descriptor) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(blobsAtOnce)
+	for _, d := range blobs {
+		g.Go(func() error {
+			return p.known.blob(p.name, d.Digest).ensure(ctx, p.name, func(sibling *name.Repository) error {
+				return p.send(ctx, sibling, d)
+			})
+		})
+	}
+	return g.Wait()
+}
+
+// send makes the repository have the blob in the cheapest way that is known.
 func (p *pusher) send(ctx context.Context, sibling *name.Repository, d ocispec.Descriptor) error {
 	if sibling != nil {
 		return p.mount(ctx, *sibling, p.from, d)

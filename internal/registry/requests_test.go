@@ -228,3 +228,29 @@ func TestLimitOfRequestsAtOnce(t *testing.T) {
 		t.Errorf("%d requests were made at once, want 3", got)
 	}
 }
+
+// TestRegistryThatForgetsBlobs empties the registry of blobs between two pushes
+// of one process, which takes them for known.
+func TestRegistryThatForgetsBlobs(t *testing.T) {
+	inner, forgotten := memoryRegistry(), false
+	var mu sync.Mutex
+	host := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/manifests/2-amd64") && !forgotten {
+			inner, forgotten = memoryRegistry(), true
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}`))
+			return
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	m, other := machine(t, registry.Options{}), machine(t, registry.Options{})
+	for _, tag := range []string{"1", "2"} {
+		put(t, m, host+"/acme/app:"+tag, fake.ImageSpec{Platform: "linux/amd64", Layers: []string{"one"}})
+		push(t, m, host+"/acme/app:"+tag)
+	}
+	if _, err := other.Registry.Pull(t.Context(), host+"/acme/app:2", "linux/amd64"); err != nil {
+		t.Error(err)
+	}
+}

@@ -84,7 +84,9 @@ func memoryRegistry() http.Handler {
 // serve runs a registry and returns its host.
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
-	s := httptest.NewServer(h)
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Start()
 	t.Cleanup(s.Close)
 	return strings.TrimPrefix(s.URL, "http://")
 }
