@@ -210,10 +210,8 @@ func (ev *evaluation) readStringMap(name string, to map[string]string) {
 			ev.fail(m.rng, "Empty name", "%s has an entry without a name.", name)
 			continue
 		}
-		if v, ok := ev.settled(m.value, m.rng, what); ok {
-			if s, ok := ev.text(v, m.rng, what); ok {
-				to[m.key] = s
-			}
+		if s, ok := ev.settledText(m.value, m.rng, what); ok {
+			to[m.key] = s
 		}
 	}
 }
@@ -240,14 +238,7 @@ func (ev *evaluation) args(name string, entries []entry, to map[string]string) {
 			ev.sensitiveArg(name, m, v, to)
 			continue
 		}
-		if v.IsNull() {
-			continue
-		}
-		if !v.IsWhollyKnown() {
-			ev.unknown = true
-			continue
-		}
-		if s, ok := ev.text(v, m.rng, "the argument "+m.key); ok {
+		if s, ok := ev.settledText(v, m.rng, "the argument "+m.key); ok {
 			to[m.key] = s
 		}
 	}

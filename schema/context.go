@@ -158,10 +158,8 @@ func (ev *evaluation) readContexts() {
 			continue
 		}
 		what := "the context " + m.key
-		if v, ok := ev.settled(m.value, m.rng, what); ok {
-			if s, ok := ev.text(v, m.rng, what); ok {
-				ev.namedContext(m, what, s)
-			}
+		if s, ok := ev.settledText(m.value, m.rng, what); ok {
+			ev.namedContext(m, what, s)
 		}
 	}
 }

@@ -27,6 +27,9 @@ type evaluation struct {
 	// contextMissing says that context could not be read (yet), so that
 	// nothing can be said about the Dockerfile.
 	contextMissing bool
+	// selfMentioned says that the package refers to itself; this is reported,
+	// and evaluation goes on as if it could.
+	selfMentioned bool
 }
 
 func (env *environment) newEvaluation(d *Declaration, identity func(string) (Identity, bool)) *evaluation {
@@ -104,6 +107,9 @@ func (ev *evaluation) prepare() {
 	ev.decl.refers = map[string]bool{}
 	for _, r := range ev.decl.References {
 		ev.decl.refers[r.Package] = true
+	}
+	if ev.selfMentioned {
+		ev.decl.refers[ev.decl.Name] = true
 	}
 	ev.addPackages()
 }

@@ -48,7 +48,8 @@ func (ev *evaluation) refersToItself(x *expression, m mention) {
 	} else if m.key == nil && m.block.forEach != nil {
 		hint = "package." + m.block.name + " stands for all instances; name one of them with an index."
 	}
-	ev.fail(m.rng, "Package refers to itself", "%s cannot be an input of itself. %s", ev.decl.Name, hint)
+	ev.selfMentioned = true
+	ev.fail(m.rng, "Package refers to itself", "A package cannot be an input of itself. %s", hint)
 }
 
 // resolve finds the packages that a mention stands for in this instance. An

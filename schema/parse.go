@@ -31,6 +31,9 @@ func readFile(fsys fs.FS, name string) (*file, hcl.Diagnostics) {
 	if err != nil {
 		return f, hcl.Diagnostics{errorAt(pointRange(name, 1, 1, 0), "Cannot read file", "%s: %s.", name, cause(err))}
 	}
+	if d := checkText(name, src); d != nil {
+		return f, hcl.Diagnostics{d} // and no source: there is nothing to show of it
+	}
 	f.src = src
 	parsed, diags := parseSource(name, src)
 	if !diags.HasErrors() {

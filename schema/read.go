@@ -85,11 +85,25 @@ func (r *reader) settled(v cty.Value, rng hcl.Range, what string) (cty.Value, bo
 }
 
 func (r *reader) asString(x *expression) (string, bool) {
-	v, ok := r.value(x)
+	v, ok := r.raw(x)
 	if !ok {
 		return "", false
 	}
-	return r.text(v, x.Range(), x.what)
+	return r.settledText(v, x.Range(), x.what)
+}
+
+// settledText is settled and text; a value that can be no string is reported
+// even before it is known.
+func (r *reader) settledText(v cty.Value, rng hcl.Range, what string) (string, bool) {
+	if t := v.Type(); t != cty.DynamicPseudoType && !t.IsPrimitiveType() {
+		r.fail(rng, "Wrong type", "%s is a string, not %s.", what, friendly(v))
+		return "", false
+	}
+	v, ok := r.settled(v, rng, what)
+	if !ok {
+		return "", false
+	}
+	return r.text(v, rng, what)
 }
 
 // text converts a known value to a string.
@@ -97,6 +111,10 @@ func (r *reader) text(v cty.Value, rng hcl.Range, what string) (string, bool) {
 	s, err := convert.Convert(v, cty.String)
 	if err != nil {
 		r.fail(rng, "Wrong type", "%s is a string, not %s.", what, friendly(v))
+		return "", false
+	}
+	if v.Type() == cty.Number && v.AsBigFloat().IsInf() {
+		r.fail(rng, "Infinite number", "%s is infinite; is something divided by zero?", what)
 		return "", false
 	}
 	if strings.ContainsRune(s.AsString(), 0) {

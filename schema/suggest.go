@@ -22,9 +22,10 @@ func didYouMean(given string, candidates []string, format func(string) string) s
 
 // nearest is the candidate with the fewest edits from given, at most a third
 // of its length (but two edits always count as near for names of four letters
-// and more). The first of equals wins.
+// and more). Names of one or two letters are near nothing. The first of equals
+// wins.
 func nearest(given string, candidates []string) string {
-	limit := max(len(given)/3, 1)
+	limit := len(given) / 3
 	if len(given) >= 4 {
 		limit = max(limit, 2)
 	}

@@ -110,7 +110,9 @@ func (l *loader) decodeRoot(ws *Workspace) {
 		r.fail(c.attributes["name"].Expr.Range(), "Bad workspace name", "%q: use letters, digits, _ and -, beginning with a letter.", ws.Name)
 	}
 	if r.string(c.attributes["registry"], &ws.Registry) {
-		r.checkRegistryPrefix(ws.Registry, c.attributes["registry"].Expr.Range())
+		if !r.checkRegistryPrefix(ws.Registry, c.attributes["registry"].Expr.Range()) {
+			ws.Registry = "" // image names are still to be checked
+		}
 	}
 	if x := r.attribute(c.attributes["platforms"]); x != nil {
 		if list, ok := r.asStrings(x); ok {
@@ -127,13 +129,15 @@ func (l *loader) decodeRoot(ws *Workspace) {
 }
 
 // checkRegistryPrefix checks HOST[:PORT][/PATH].
-func (r *reader) checkRegistryPrefix(prefix string, rng hcl.Range) {
+func (r *reader) checkRegistryPrefix(prefix string, rng hcl.Range) bool {
 	if strings.Contains(prefix, "://") {
 		r.fail(rng, "Bad registry", "%q: leave out the scheme. For plain http declare registry \"HOST\" { insecure = true }.", prefix)
-		return
+		return false
 	}
 	named, err := reference.ParseNormalizedNamed(prefix + "/x")
 	if err != nil || !reference.IsNameOnly(named) {
 		r.fail(rng, "Bad registry", "%q is no prefix of image names such as \"ghcr.io/acme\" or \"localhost:5000\".", prefix)
+		return false
 	}
+	return true
 }

@@ -1,0 +1,4 @@
+package "b" {
+  network = "none"
+  args = { BASE = "x" }
+}

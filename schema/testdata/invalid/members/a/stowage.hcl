@@ -1,0 +1,3 @@
+workspace { # ERROR: Workspace block in a member
+  name = "y"
+}

@@ -1,0 +1,24 @@
+workspace {
+  name = "x"
+}
+
+package "a" {
+  archive "images.tar" { # ERROR: "archive" is not supported yet
+    images = ["docker.io/library/x"]
+  }
+  sign {        # ERROR: "sign" is not supported yet
+  }
+  output = "x"  # ERROR: "output" is not supported yet
+  contexts = {
+    a = "oci-layout://x"         # ERROR: "oci-layout context" is not supported yet
+    b = "https://example.com/x"  # ERROR: "https context" is not supported yet
+    c = "s3://bucket"            # ERROR: Unknown kind of context
+    d = "docker-image://UPPER"   # ERROR: Bad image reference
+  }
+}
+
+output "x" { # ERROR: "output" is not supported yet
+}
+
+function "f" { # ERROR: "function" is not supported yet
+}

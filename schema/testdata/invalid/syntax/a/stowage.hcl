@@ -1,0 +1,3 @@
+package "lost" {
+  args = { # the object is never closed
+}
