@@ -124,6 +124,13 @@ func TestVerifyFindsDamage(t *testing.T) {
 					t.Errorf("problems are %+v, want %+v", got, test.want)
 				}
 			}
+			var damaged []string
+			for _, p := range test.want {
+				damaged = append(damaged, p.Platform)
+			}
+			if image, err := s.Lookup(t.Context(), ref); err != nil || !slices.Equal(image.Damaged, damaged) {
+				t.Errorf("the store has %+v, %v; want %v damaged", image, err, damaged)
+			}
 			put(t, s, ref, "linux/amd64")
 			put(t, s, ref, "linux/arm64")
 			wantClean(t, s)

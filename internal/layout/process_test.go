@@ -270,8 +270,9 @@ func TestPutNodeGivesUpWithItsContext(t *testing.T) {
 		t.Errorf("PutNode gives %v", err)
 	}
 	release()
+	put(t, s, "registry.test/other:1", "linux/amd64")
 	if image, err := s.Lookup(t.Context(), ref); err != nil || len(image.Manifests) != 1 {
-		t.Errorf("the store has %+v, %v", image, err)
+		t.Errorf("the store has %+v, %v; want nothing of what was given up", image, err)
 	}
 	if err := s.PutNode(t.Context(), entry); err != nil {
 		t.Error(err)

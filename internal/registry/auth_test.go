@@ -147,8 +147,9 @@ type tokenServer struct {
 
 	mu     sync.Mutex
 	issued []string // scopes
-	// expireNext makes the next request with a token fail once.
-	expireNext bool
+	// expired, when set, makes the next request that it matches fail as if its
+	// token had expired.
+	expired func(*http.Request) bool
 }
 
 func newTokenServer(t *testing.T) *tokenServer {
@@ -173,8 +174,11 @@ func (s *tokenServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if from := r.URL.Query().Get("from"); from != "" {
 		need += " repository:" + from + ":pull"
 	}
-	if r.URL.Path == "/v2/" || s.expireNext || !s.allows(r.Header.Get("Authorization"), need) {
-		s.expireNext = false
+	expired := s.expired != nil && s.expired(r)
+	if expired {
+		s.expired = nil
+	}
+	if r.URL.Path == "/v2/" || expired || !s.allows(r.Header.Get("Authorization"), need) {
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="http://%s/token",service="test",scope="%s"`, s.host, need))
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -235,13 +239,16 @@ func TestBearerTokenExpires(t *testing.T) {
 	s := newTokenServer(t)
 	m := machine(t, registry.Options{Keychain: keys{s.host, "user", password}})
 	ref := s.host + "/acme/app:1"
-	for i := range 6 {
+	for i, verb := range []string{"GET manifests", "HEAD manifests", "PUT manifests", "HEAD blobs", "POST blobs", "PUT blobs"} {
 		put(t, m, ref, fake.ImageSpec{Platform: "linux/amd64", Layers: []string{fmt.Sprint(i)}})
 		s.mu.Lock()
-		s.expireNext = true
+		s.expired = request(verb)
 		s.mu.Unlock()
 		if _, err := m.Registry.Push(t.Context(), ref, nil, true); err != nil {
-			t.Fatal(err)
+			t.Errorf("%s: %v", verb, err)
+		}
+		if s.expired != nil {
+			t.Errorf("no %s was made", verb)
 		}
 	}
 }

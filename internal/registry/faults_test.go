@@ -122,14 +122,11 @@ func failing(n int32, match func(*http.Request) bool, fault http.HandlerFunc) fu
 	}
 }
 
-func method(methods ...string) func(*http.Request) bool {
+// request matches requests of a method for manifests or blobs.
+func request(verb string) func(*http.Request) bool {
+	method, kind, _ := strings.Cut(verb, " ")
 	return func(r *http.Request) bool {
-		for _, m := range methods {
-			if r.Method == m && r.URL.Path != "/v2/" {
-				return true
-			}
-		}
-		return false
+		return r.Method == method && strings.Contains(r.URL.Path, "/"+kind+"/")
 	}
 }
 
@@ -147,10 +144,10 @@ func TestPassingFaults(t *testing.T) {
 		"hang up": hangUp,
 	}
 	for name, fault := range faults {
-		for _, verb := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut} {
+		for _, verb := range []string{"GET manifests", "HEAD manifests", "PUT manifests", "GET blobs", "HEAD blobs", "POST blobs", "PUT blobs"} {
 			t.Run(name+" "+verb, func(t *testing.T) {
 				h, host := hooked(t)
-				h.answer = failing(3, method(verb), fault)
+				h.answer = failing(3, request(verb), fault)
 				roundTrip(t, host, registry.Options{})
 			})
 		}
@@ -172,9 +169,7 @@ func TestFaultInAnAnswer(t *testing.T) {
 			ref := host + "/acme/app:1"
 			put(t, m, ref, fake.ImageSpec{Platform: "linux/amd64", Layers: []string{"one"}})
 			push(t, m, ref)
-			h.answer = failing(3, func(r *http.Request) bool {
-				return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/")
-			}, fault)
+			h.answer = failing(3, request("GET blobs"), fault)
 			if _, err := other.Registry.Pull(t.Context(), ref, "linux/amd64"); err != nil {
 				t.Fatal(err)
 			}

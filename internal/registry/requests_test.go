@@ -254,3 +254,35 @@ func TestRegistryThatForgetsBlobs(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSharedBlobIsSentOnce pushes images that share a layer to many
+// repositories at once.
+func TestSharedBlobIsSentOnce(t *testing.T) {
+	host := distribution(t, "")
+	count := &registry.Counter{}
+	m := machine(t, registry.Options{Transport: count})
+	const repos = 8
+	var shared string
+	var wg sync.WaitGroup
+	for i := range repos {
+		ref := fmt.Sprintf("%s/acme/app%d:1", host, i)
+		result := put(t, m, ref, fake.ImageSpec{Platform: "linux/amd64", Layers: []string{"shared"}})
+		shared = layerOf(t, m, result.Manifest).String()
+	}
+	for i := range repos {
+		wg.Go(func() { push(t, m, fmt.Sprintf("%s/acme/app%d:1", host, i)) })
+	}
+	wg.Wait()
+	asked, uploads := 0, 0
+	for _, r := range count.Requests() {
+		if strings.HasPrefix(r, "HEAD") && strings.HasSuffix(r, "/blobs/"+shared) {
+			asked++
+		}
+		if strings.HasPrefix(r, "PUT") && strings.Contains(r, "/blobs/uploads/") {
+			uploads++
+		}
+	}
+	if asked != 1 || uploads != 2 {
+		t.Errorf("the layer was asked for %d times and %d blobs were uploaded, want 1 and, with the config, 2", asked, uploads)
+	}
+}
