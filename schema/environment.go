@@ -41,7 +41,9 @@ func (env *environment) newScope(dir string, src []byte) *scope {
 	s := &scope{dir: dir, src: src, env: env}
 	s.context = sync.OnceValue(func() *hcl.EvalContext {
 		ctx := env.base.NewChild()
-		ctx.Functions = fileFunctions(s)
+		if mayCallFileFunctions(src) {
+			ctx.Functions = fileFunctions(s)
+		}
 		return ctx
 	})
 	return s

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -12,6 +13,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"unicode/utf8"
 
@@ -41,6 +43,13 @@ func fileFunctions(s *scope) map[string]function.Function {
 	}
 	all["templatefile"] = s.templateFileFunc(all)
 	return all
+}
+
+// mayCallFileFunctions reports whether text can have a call of one of
+// fileFunctions in it. Most files have none, and making the functions for
+// every directory costs more than looking.
+func mayCallFileFunctions(src []byte) bool {
+	return bytes.Contains(src, []byte("file")) || bytes.Contains(src, []byte("git_")) || bytes.Contains(src, []byte(`\u`))
 }
 
 // open resolves name and reads the file.
@@ -161,13 +170,7 @@ func (s *scope) fileSetFunc() function.Function {
 // templateFileFunc is templatefile(path, vars). A template may call every
 // function but templatefile.
 func (s *scope) templateFileFunc(fileFunctions map[string]function.Function) function.Function {
-	available := map[string]function.Function{}
-	for name, f := range s.env.functions {
-		available[name] = f
-	}
-	for name, f := range fileFunctions {
-		available[name] = f
-	}
+	fileFunctions = maps.Clone(fileFunctions)
 	render := func(args []cty.Value) (cty.Value, error) {
 		name := args[0].AsString()
 		src, err := s.open(name)
@@ -184,7 +187,10 @@ func (s *scope) templateFileFunc(fileFunctions map[string]function.Function) fun
 		if diags.HasErrors() {
 			return cty.DynamicVal, diagnosticError{diags[0]}
 		}
-		v, diags := template.Value(&hcl.EvalContext{Variables: args[1].AsValueMap(), Functions: available})
+		outer := &hcl.EvalContext{Functions: s.env.functions}
+		ctx := outer.NewChild()
+		ctx.Functions, ctx.Variables = fileFunctions, args[1].AsValueMap()
+		v, diags := template.Value(ctx)
 		if diags.HasErrors() {
 			return cty.DynamicVal, diagnosticError{diags[0]}
 		}
