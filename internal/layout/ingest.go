@@ -52,6 +52,10 @@ func (in *ingest) own() (string, error) {
 // claim tries to become the owner of a new directory. The lease may be taken
 // for a dead one in the instant before it is locked; then dir stays "".
 func (in *ingest) claim() error {
+	// Layouts that other tools made have no such directory.
+	if err := os.MkdirAll(in.root, 0o755); err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(in.root, "*"+leaseSuffix)
 	if err != nil {
 		return err

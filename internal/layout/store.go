@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
-	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stowage-build/stowage/executor"
@@ -87,10 +86,8 @@ func (s *Store) initialise() error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, sub := range []string{filepath.Join(blobsDir, digest.SHA256.String()), ingestDir} {
-		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o755); err != nil {
-			return err
-		}
+	if err := os.MkdirAll(s.content.blobs, 0o755); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), createTimeout)
 	defer cancel()

@@ -3,14 +3,17 @@ package layout_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/conformance"
 	"github.com/stowage-build/stowage/internal/layout"
 )
@@ -60,4 +63,52 @@ type catch func(ocispec.Descriptor)
 func (c catch) WriteBlob(_ context.Context, desc ocispec.Descriptor, _ []byte) error {
 	c(desc)
 	return nil
+}
+
+// TestLayoutOfAnotherTool opens a layout that was not made here: an image
+// manifest without an index, and no directory of ours.
+func TestLayoutOfAnotherTool(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	image := put(t, s, ref, "linux/arm64")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ingest", "index.lock"} {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":%q,"digest":%q,"size":%d,"annotations":{%q:"x"}},
+		{"mediaType":"application/x-other","digest":%q,"size":%d}]}`,
+		image.Manifest.MediaType, image.Manifest.Digest, image.Manifest.Size, ocispec.AnnotationRefName, image.Manifest.Digest, image.Manifest.Size)
+	if err := os.WriteFile(filepath.Join(dir, "index.json"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	found, err := s.Lookup(t.Context(), "x")
+	if err != nil || found.Manifests["linux/arm64"].Digest != image.Manifest.Digest || found.Digest != image.Manifest.Digest.String() {
+		t.Errorf("a single manifest is %+v, %v", found, err)
+	}
+	put(t, s, ref, "linux/amd64")
+	if err := s.PutNode(t.Context(), executor.NodeEntry{Ref: "x", Platform: "linux/arm/v7", BuildResult: image}); err != nil {
+		t.Error(err)
+	}
+	if found, err = s.Lookup(t.Context(), "x"); err != nil || len(found.Manifests) != 2 {
+		t.Errorf("the manifest was not kept as a platform: %+v, %v", found, err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "index.json"))
+	if err != nil || !strings.Contains(string(data), "application/x-other") {
+		t.Errorf("another tool's entry was lost: %s, %v", data, err)
+	}
+}
+
+func TestOpenCannotCreate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := layout.Open(file); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("error is %v, want one that names %s", err, file)
+	}
 }

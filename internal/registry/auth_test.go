@@ -291,6 +291,13 @@ func TestPlainHTTP(t *testing.T) {
 	}
 }
 
+func TestBadMirror(t *testing.T) {
+	_, err := registry.New(registry.Options{Hosts: map[string]registry.HostConfig{"registry.test": {Mirrors: []string{"https://mirror.test"}}}})
+	if err == nil || !strings.Contains(err.Error(), "https://mirror.test") {
+		t.Errorf("error is %v, want one that names the mirror", err)
+	}
+}
+
 func TestBadCAFile(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	if err := os.WriteFile(empty, []byte("x"), 0o600); err != nil {

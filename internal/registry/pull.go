@@ -69,8 +69,8 @@ func (r *Registry) pull(ctx context.Context, tag name.Tag, platform string) (*ex
 	return result, nil
 }
 
-// mirrors returns the repository as its mirrors have it. Names that are none
-// are left out: mirrors are a convenience.
+// mirrors returns the repository as its mirrors have it. New has seen to it
+// that their names are good.
 func (r *Registry) mirrors(repo name.Repository) []*repository {
 	var all []*repository
 	for _, host := range r.hosts[repo.RegistryStr()].Mirrors {
@@ -78,8 +78,7 @@ func (r *Registry) mirrors(repo name.Repository) []*repository {
 		if r.hosts[canonicalHost(host)].Insecure {
 			opts = append(opts, name.Insecure)
 		}
-		mirror, err := name.NewRepository(host+"/"+repo.RepositoryStr(), opts...)
-		if err == nil {
+		if mirror, err := name.NewRepository(host+"/"+repo.RepositoryStr(), opts...); err == nil {
 			all = append(all, r.repository(mirror))
 		}
 	}

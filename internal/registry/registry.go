@@ -93,7 +93,7 @@ type Registry struct {
 var _ executor.Registry = (*Registry)(nil)
 
 // New returns a Registry. Nothing is contacted before it is used; an error is
-// about a CAFile.
+// about a CAFile or the name of a mirror.
 func New(opts Options) (*Registry, error) {
 	pools, err := newPools(opts)
 	if err != nil {
@@ -115,6 +115,11 @@ func New(opts Options) (*Registry, error) {
 		r.keychain = authn.DefaultKeychain
 	}
 	for host, config := range opts.Hosts {
+		for _, mirror := range config.Mirrors {
+			if _, err := name.NewRegistry(mirror); err != nil {
+				return nil, fmt.Errorf("registry %s: mirror %q: want host or host:port: %w", host, mirror, err)
+			}
+		}
 		r.hosts[canonicalHost(host)] = config
 	}
 	return r, nil

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func (b blobs) RemoveBlob(dgst digest.Digest) {
 }
 
 // newStore opens a layout in a new directory.
-func newStore(t *testing.T) *layout.Store {
+func newStore(t testing.TB) *layout.Store {
 	t.Helper()
 	s, err := layout.Open(t.TempDir())
 	if err != nil {
@@ -53,7 +54,7 @@ func newStore(t *testing.T) *layout.Store {
 }
 
 // newRegistry is registry.New with waits that tests can afford.
-func newRegistry(t *testing.T, opts registry.Options) *registry.Registry {
+func newRegistry(t testing.TB, opts registry.Options) *registry.Registry {
 	t.Helper()
 	if opts.RetryInterval == 0 {
 		opts.RetryInterval = time.Millisecond
@@ -66,7 +67,7 @@ func newRegistry(t *testing.T, opts registry.Options) *registry.Registry {
 }
 
 // machine is a store and a Registry that uses it.
-func machine(t *testing.T, opts registry.Options) conformance.Machine {
+func machine(t testing.TB, opts registry.Options) conformance.Machine {
 	t.Helper()
 	s := newStore(t)
 	opts.Store = s
@@ -82,7 +83,7 @@ func memoryRegistry() http.Handler {
 }
 
 // serve runs a registry and returns its host.
-func serve(t *testing.T, h http.Handler) string {
+func serve(t testing.TB, h http.Handler) string {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -102,7 +103,7 @@ func TestConformanceOfMemoryRegistry(t *testing.T) {
 
 // distribution runs Debian's docker-registry and returns its host. extra is
 // YAML that is added to its configuration.
-func distribution(t *testing.T, extra string) string {
+func distribution(t testing.TB, extra string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for try := range 5 {
@@ -123,7 +124,7 @@ func distribution(t *testing.T, extra string) string {
 
 // startDistribution reports whether the registry listens; somebody else may
 // have taken the port.
-func startDistribution(t *testing.T, config, host string) bool {
+func startDistribution(t testing.TB, config, host string) bool {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, "docker-registry", "serve", config)
@@ -151,7 +152,7 @@ func startDistribution(t *testing.T, config, host string) bool {
 }
 
 // freeAddress is a loopback address that nobody listened at a moment ago.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -169,6 +170,22 @@ func TestConformanceOfDistribution(t *testing.T) {
 		return conformance.RegistryUnderTest{
 			Prefix:  fmt.Sprintf("%s/acme%d", host, n),
 			Machine: func(t *testing.T) conformance.Machine { return machine(t, registry.Options{}) },
+		}
+	})
+}
+
+// BenchmarkLookup asks a registry for references in repositories that it does
+// not have, 16 at a time.
+func BenchmarkLookup(b *testing.B) {
+	host := distribution(b, "")
+	r := newRegistry(b, registry.Options{})
+	var n atomic.Int64
+	b.SetParallelism(16)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := r.Lookup(b.Context(), fmt.Sprintf("%s/acme/app%d:1", host, n.Add(1))); err != nil {
+				b.Error(err)
+			}
 		}
 	})
 }
