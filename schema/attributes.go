@@ -181,7 +181,15 @@ func (ev *evaluation) failed(x *expression) bool { return x.used.bad || ev.unkno
 
 // spread takes a map value apart.
 func (ev *evaluation) spread(name string, v cty.Value, x *expression) []mapValue {
-	v, marks := v.Unmark()
+	if v.IsMarked() {
+		// The names in it could be sensitive too, and they are shown.
+		if name == "args" {
+			ev.fail(x.Range(), "Sensitive value not allowed here", "The names of arguments are shown, so they cannot come from a sensitive variable. Write them out: { NAME = …, … }")
+		} else {
+			ev.settled(v, x.Range(), name)
+		}
+		return nil
+	}
 	if v.IsNull() {
 		return nil
 	}
@@ -196,8 +204,7 @@ func (ev *evaluation) spread(name string, v cty.Value, x *expression) []mapValue
 	var out []mapValue
 	for it := v.ElementIterator(); it.Next(); {
 		key, value := it.Element()
-		key, _ = key.Unmark()
-		out = append(out, mapValue{key.AsString(), value.WithMarks(marks), x, x.Range()})
+		out = append(out, mapValue{key.AsString(), value, x, x.Range()})
 	}
 	return out
 }
@@ -272,11 +279,13 @@ func (ev *evaluation) readDependsOn() {
 		return
 	}
 	v, ok := ev.raw(x)
-	if !ok {
+	switch {
+	case !ok:
 		return
-	}
-	v, _ = v.Unmark()
-	if !v.IsKnown() {
+	case v.ContainsMarked():
+		ev.settled(v, x.Range(), x.what)
+		return
+	case !v.IsKnown():
 		ev.unknown = true
 		return
 	}

@@ -147,6 +147,11 @@ func (ev *evaluation) readContexts() {
 			ev.fail(m.rng, "Bad context name", "%q cannot be named in a Dockerfile's FROM or --from.", m.key)
 			continue
 		}
+		what := "the context " + m.key
+		if m.value.ContainsMarked() {
+			ev.settled(m.value, m.rng, what)
+			continue
+		}
 		if m.value.IsKnown() && m.value.Type().Equals(packageType) {
 			if names, ok := ev.packagesIn(m.value); ok {
 				ev.out.Contexts[m.key] = Context{Package: names[0]}
@@ -157,7 +162,6 @@ func (ev *evaluation) readContexts() {
 			ev.fail(m.rng, "Package has instances", "A context is one package: write package.NAME[\"KEY\"].")
 			continue
 		}
-		what := "the context " + m.key
 		if s, ok := ev.settledText(m.value, m.rng, what); ok {
 			ev.namedContext(m, what, s)
 		}
