@@ -24,11 +24,11 @@ func (r *resolver) connect(name string, e *entry) {
 		mentioned[ref.Package] = true
 	}
 	for _, use := range e.images {
-		if dep := p.Contexts[use.Name].Package; dep != "" {
+		if use.Context == "" {
+			r.connectImage(p, e, use)
+		} else if dep := p.Contexts[use.Context].Package; dep != "" {
 			r.use(p, dep, use)
-			continue
 		}
-		r.connectImage(p, e, use)
 	}
 	r.useIdleContexts(p)
 	p.Edges = uniqueEdges(p.Edges)
@@ -98,7 +98,7 @@ func (r *resolver) settle(e *entry, name string, dep *Package) {
 	p := e.pkg
 	for _, use := range e.images {
 		named, err := reference.ParseNormalizedNamed(use.Name)
-		if err != nil || !slices.Contains(r.repos[named.Name()], name) || r.isSettled(p, use) {
+		if err != nil || use.Context != "" || !slices.Contains(r.repos[named.Name()], name) || r.isSettled(p, use) {
 			continue
 		}
 		if _, tagged := named.(reference.Tagged); tagged {
@@ -146,7 +146,7 @@ func (r *resolver) releaseSoft() bool {
 		e.soft = map[string]bool{}
 		for _, use := range e.images {
 			named, err := reference.ParseNormalizedNamed(use.Name)
-			if err == nil && len(r.repos[named.Name()]) > 0 && !r.isSettled(e.pkg, use) {
+			if err == nil && use.Context == "" && len(r.repos[named.Name()]) > 0 && !r.isSettled(e.pkg, use) {
 				r.respect(e.pkg, use, r.repos[named.Name()][0])
 			}
 		}

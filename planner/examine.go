@@ -133,7 +133,7 @@ func (r *resolver) readImages(p *Package) ([]imageUse, hcl.Diagnostics) {
 		native := r.native(platform)
 		df, err := r.opts.Dockerfiles.Analyze(p.DockerfileContent, AnalyzeOptions{
 			Target: p.TargetFor(platform), Args: p.ArgsFor(platform),
-			Platform: platform, Native: native, Contexts: plainContexts(p),
+			Platform: platform, Native: native, Contexts: sortedKeys(p.Contexts),
 		})
 		if err != nil {
 			diags = append(diags, dockerfileDiagnostic(p, err))
@@ -149,19 +149,6 @@ func (r *resolver) readImages(p *Package) ([]imageUse, hcl.Diagnostics) {
 		}
 	}
 	return uses, diags
-}
-
-// plainContexts returns the named contexts that are no packages. Those that
-// are go through the Dockerfile analysis like images, so that the platform
-// they are used for is known.
-func plainContexts(p *Package) []string {
-	var names []string
-	for _, name := range sortedKeys(p.Contexts) {
-		if p.Contexts[name].Package == "" {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // native returns the native platform of the builder that will build platform:

@@ -239,15 +239,18 @@ func sortedKeys[V any](m map[string]V) []string {
 func contentMode(p *schema.Package) bool { return p.CacheMode == "" || p.CacheMode == "content" }
 
 // Label describes an input in words, paths of files relative to the workspace
-// root: "file app/main.go", "arg VERSION".
+// root: "file app/main.go", "arg VERSION". What would not print as it is, such
+// as a line break in a file's name, is quoted.
 func (in Input) Label(contextDir string) string {
-	switch {
-	case in.Kind == inputFile:
-		return inputFile + " " + joinPath(contextDir, in.Name)
-	case in.Name == "":
-		return in.Kind
-	case needsQuote(in.Name):
-		return in.Kind + " " + strconv.Quote(in.Name)
+	name := in.Name
+	if in.Kind == inputFile {
+		name = joinPath(contextDir, name)
 	}
-	return in.Kind + " " + in.Name
+	switch {
+	case name == "":
+		return in.Kind
+	case needsQuote(name):
+		return in.Kind + " " + strconv.Quote(name)
+	}
+	return in.Kind + " " + name
 }

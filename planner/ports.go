@@ -82,8 +82,8 @@ type AnalyzeOptions struct {
 	Args   map[string]string
 	// Platform is built, Native is the platform of the builder.
 	Platform, Native string
-	// Contexts are the named contexts: a FROM or --from that names one is no
-	// image.
+	// Contexts are the named contexts: a name that is one of them means it,
+	// whatever image or stage has the name too.
 	Contexts []string
 }
 
@@ -100,6 +100,8 @@ type Dockerfile struct {
 type ImageUse struct {
 	// Name is as it stands after expansion: alpine:3.20, ghcr.io/acme/base.
 	Name string
+	// Context is the named context that the name means, "" for an image.
+	Context string
 	// Platform is the platform that this use needs.
 	Platform string
 	// Instruction is FROM, COPY --from or RUN --mount=from.
