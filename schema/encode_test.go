@@ -2,8 +2,26 @@ package schema_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 )
+
+// seeds adds the files that match pattern to a fuzz test.
+func seeds(f *testing.F, pattern string) {
+	f.Helper()
+	names, err := filepath.Glob(pattern)
+	if err != nil || len(names) == 0 {
+		f.Fatalf("no seeds match %s: %v", pattern, err)
+	}
+	for _, name := range names {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(src)
+	}
+}
 
 // encode writes v as JSON without places in files and without what is empty.
 func encode(t *testing.T, v any) []byte {

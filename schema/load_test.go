@@ -18,7 +18,7 @@ import (
 
 // tree makes a file system of a root with the given text after its workspace
 // block, a Dockerfile, and more files.
-func tree(root string, files ...string) fs.FS {
+func tree(root string, files ...string) fstest.MapFS {
 	out := fstest.MapFS{
 		"stowage.hcl": {Data: []byte("workspace {\n  name     = \"test\"\n  registry = \"r.example\"\n}\n" + root)},
 		"Dockerfile":  {Data: []byte("FROM scratch\n")},
