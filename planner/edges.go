@@ -31,12 +31,17 @@ func (r *resolver) connect(name string, e *entry) {
 		}
 	}
 	r.useIdleContexts(p)
-	p.Edges = uniqueEdges(p.Edges)
+	p.tidy()
 	for _, edge := range p.Edges {
 		if dep := r.entries[edge.To]; dep.state != finished {
 			e.needs[edge.To] = true
 		}
 	}
+}
+
+// tidy puts edges and external images into their order, each once.
+func (p *Package) tidy() {
+	p.Edges = uniqueEdges(p.Edges)
 	slices.Sort(p.external)
 	p.external = slices.Compact(p.external)
 }
@@ -105,9 +110,7 @@ func (r *resolver) settle(e *entry, name string, dep *Package) {
 			r.connectPinned(p, e, use, r.repos[named.Name()])
 		}
 	}
-	p.Edges = uniqueEdges(p.Edges)
-	slices.Sort(p.external)
-	p.external = slices.Compact(p.external)
+	p.tidy()
 }
 
 // isSettled reports whether the use is known to be external or an edge.
@@ -134,24 +137,76 @@ func (r *resolver) respect(p *Package, use imageUse, owner string) {
 
 // releaseSoft lets packages go on that wait for the tag of one that waits for
 // them: a tag made of a hash cannot be in its own input, so the name at that
-// tag is another image. It reports whether there were any.
+// tag is another image. (A tag that is written out can; see checkReleased.)
+// It reports whether there were any.
 func (r *resolver) releaseSoft() bool {
+	waits := r.waits()
 	released := false
 	for _, name := range r.names {
 		e := r.entries[name]
-		if len(e.soft) == 0 || len(e.needs) > 0 {
-			continue
-		}
-		released = true
-		e.soft = map[string]bool{}
-		for _, use := range e.images {
-			named, err := reference.ParseNormalizedNamed(use.Name)
-			if err == nil && use.Context == "" && len(r.repos[named.Name()]) > 0 && !r.isSettled(e.pkg, use) {
-				r.respect(e.pkg, use, r.repos[named.Name()][0])
+		for _, dep := range sortedKeys(e.soft) {
+			if dep != name && !slices.Contains(waits.Dependencies(dep), name) {
+				continue // dep waits for something else; so does this
 			}
+			released = true
+			delete(e.soft, dep)
+			r.leave(e, dep)
 		}
 	}
 	return released
+}
+
+// leave leaves e's uses of dep at explicit tags to the registry.
+func (r *resolver) leave(e *entry, dep string) {
+	for _, use := range e.images {
+		named, err := reference.ParseNormalizedNamed(use.Name)
+		if err == nil && use.Context == "" && slices.Contains(r.repos[named.Name()], dep) && !r.isSettled(e.pkg, use) {
+			r.respect(e.pkg, use, dep)
+			e.released = append(e.released, release{dep, use})
+		}
+	}
+	e.pkg.tidy()
+}
+
+// release is a use that was taken for an external image because the package
+// that makes images of that name waited for it.
+type release struct {
+	dep string
+	use imageUse
+}
+
+// checkReleased makes edges of uses that were released and do name the tag
+// that their package came out with. Each closes a cycle.
+func (r *resolver) checkReleased() {
+	for _, name := range r.names {
+		e := r.entries[name]
+		for _, was := range e.released {
+			if dep := r.entries[was.dep].pkg; dep != nil && dep.Tag == tagOf(was.use.Name) {
+				r.use(e.pkg, was.dep, was.use)
+			}
+		}
+	}
+}
+
+// waits is the graph of what packages depend on and wait for, as far as it is
+// known.
+func (r *resolver) waits() *graph.Graph {
+	g := graph.New()
+	for _, name := range r.names {
+		e := r.entries[name]
+		for need := range e.needs {
+			g.AddEdge(name, need)
+		}
+		for need := range e.soft {
+			g.AddEdge(name, need)
+		}
+		if e.pkg != nil {
+			for _, edge := range e.pkg.Edges {
+				g.AddEdge(name, edge.To)
+			}
+		}
+	}
+	return g
 }
 
 // use records that a node of p uses an image of dep.
@@ -160,6 +215,9 @@ func (r *resolver) use(p *Package, dep string, use imageUse) {
 	u := Use{Name: use.Name, Package: dep, Platform: use.Platform}
 	if !slices.Contains(n.uses, u) {
 		n.uses = append(n.uses, u)
+	}
+	if use.native {
+		n.nativeOnly = r.native(use.node)
 	}
 	p.Edges = append(p.Edges, Edge{To: dep, Origin: use.Instruction, Range: useRange(p, use)})
 }
@@ -204,19 +262,9 @@ func (r *resolver) checkPlatforms(p *Package) hcl.Diagnostics {
 	return diags
 }
 
-// reportCycle reports a cycle among the packages that are not finished.
+// reportCycle reports a cycle, if there is one. Nothing waits softly any more.
 func (r *resolver) reportCycle() {
-	g := graph.New()
-	for _, name := range r.names {
-		e := r.entries[name]
-		if e.state == finished {
-			continue
-		}
-		for need := range e.needs {
-			g.AddEdge(name, need)
-		}
-	}
-	path := g.Cycle()
+	path := r.waits().Cycle()
 	if path == nil {
 		return
 	}

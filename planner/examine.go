@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -123,6 +124,9 @@ func (r *resolver) readDockerfile(ctx context.Context, p *Package) (hcl.Diagnost
 type imageUse struct {
 	ImageUse
 	node string // the platform that is built
+	// native says that the use would be another on a builder with another
+	// native platform.
+	native bool
 }
 
 // readImages finds the images that the Dockerfile names, for each platform.
@@ -130,25 +134,51 @@ func (r *resolver) readImages(p *Package) ([]imageUse, hcl.Diagnostics) {
 	var uses []imageUse
 	var diags hcl.Diagnostics
 	for _, platform := range p.Platforms {
-		native := r.native(platform)
-		df, err := r.opts.Dockerfiles.Analyze(p.DockerfileContent, AnalyzeOptions{
-			Target: p.TargetFor(platform), Args: p.ArgsFor(platform),
-			Platform: platform, Native: native, Contexts: sortedKeys(p.Contexts),
-		})
+		df, err := r.analyze(p, platform, r.native(platform))
 		if err != nil {
 			diags = append(diags, dockerfileDiagnostic(p, err))
 			break // the other platforms would say the same
 		}
 		p.DockerfileArgs = df.Args
 		p.nodes[platform] = &nodeUses{}
+		bound := r.bound(p, platform)
 		for _, use := range df.Images {
-			uses = append(uses, imageUse{ImageUse: use, node: platform})
-			if use.Platform == native && native != platform {
-				p.nodes[platform].nativeOnly = native
-			}
+			uses = append(uses, imageUse{ImageUse: use, node: platform, native: bound(use)})
 		}
 	}
 	return uses, diags
+}
+
+func (r *resolver) analyze(p *Package, platform, native string) (*Dockerfile, error) {
+	return r.opts.Dockerfiles.Analyze(p.DockerfileContent, AnalyzeOptions{
+		Target: p.TargetFor(platform), Args: p.ArgsFor(platform),
+		Platform: platform, Native: native, Contexts: sortedKeys(p.Contexts),
+	})
+}
+
+// bound returns a function that reports whether a use depends on the native
+// platform of the builder: whether it would be gone on another.
+func (r *resolver) bound(p *Package, platform string) func(ImageUse) bool {
+	if !mentionsBuilder(p.DockerfileContent) {
+		return func(ImageUse) bool { return false }
+	}
+	other := "linux/amd64"
+	if r.native(platform) == other {
+		other = "linux/arm64"
+	}
+	df, err := r.analyze(p, platform, other)
+	return func(use ImageUse) bool { return err != nil || !slices.Contains(df.Images, use) }
+}
+
+// mentionsBuilder reports whether a Dockerfile has one of the names that
+// BuildKit gives to parts of the builder's own platform.
+func mentionsBuilder(content []byte) bool {
+	for _, name := range []string{"BUILDPLATFORM", "BUILDOS", "BUILDARCH", "BUILDVARIANT"} {
+		if bytes.Contains(content, []byte(name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // native returns the native platform of the builder that will build platform:

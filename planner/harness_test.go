@@ -242,7 +242,7 @@ func (b badLine) Error() string { return fmt.Sprintf("line %d: unknown instructi
 func (b badLine) Location() int { return int(b) }
 
 func (lineAnalyzer) Analyze(content []byte, opts planner.AnalyzeOptions) (*planner.Dockerfile, error) {
-	a := &analysis{opts: opts, out: &planner.Dockerfile{}, known: slices.Clone(opts.Contexts), values: map[string]string{
+	a := &analysis{opts: opts, out: &planner.Dockerfile{}, values: map[string]string{
 		"BUILDPLATFORM": opts.Native, "TARGETPLATFORM": opts.Platform,
 	}}
 	for i, line := range strings.Split(string(content), "\n") {
@@ -258,7 +258,7 @@ type analysis struct {
 	opts   planner.AnalyzeOptions
 	out    *planner.Dockerfile
 	values map[string]string
-	known  []string // stages and contexts
+	stages []string
 }
 
 func (a *analysis) expand(s string) string {
@@ -288,7 +288,7 @@ func (a *analysis) instruction(line int, words []string) error {
 		}
 		a.use(line, "FROM", words[1], platform)
 		if len(words) == 4 {
-			a.known = append(a.known, words[3])
+			a.stages = append(a.stages, words[3])
 		}
 	case "COPY", "RUN":
 		for _, word := range words[1:] {
@@ -308,10 +308,14 @@ func (a *analysis) instruction(line int, words []string) error {
 
 func (a *analysis) use(line int, instruction, name, platform string) {
 	name = a.expand(name)
-	if name == "scratch" || slices.Contains(a.known, name) {
+	if name == "scratch" || slices.Contains(a.stages, name) {
 		return
 	}
-	a.out.Images = append(a.out.Images, planner.ImageUse{Name: name, Platform: platform, Instruction: instruction, Line: line})
+	use := planner.ImageUse{Name: name, Platform: platform, Instruction: instruction, Line: line}
+	if slices.Contains(a.opts.Contexts, name) {
+		use.Context = name
+	}
+	a.out.Images = append(a.out.Images, use)
 }
 
 // elsewhere is sources in another checkout.

@@ -72,6 +72,8 @@ type entry struct {
 	// only if that is the tag the package comes out with.
 	soft   map[string]bool
 	images []imageUse
+	// released are uses that no longer wait, because their package waits too.
+	released []release
 }
 
 type resolver struct {
@@ -158,6 +160,7 @@ func (r *resolver) run(ctx context.Context) error {
 		failure = ctx.Err()
 	}
 	if failure == nil {
+		r.checkReleased()
 		r.reportCycle()
 	}
 	return failure
@@ -250,7 +253,7 @@ func (r *resolver) release(name string) []string {
 func (r *resolver) identities(refs []schema.Reference) map[string]schema.Identity {
 	known := make(map[string]schema.Identity, len(refs))
 	for _, ref := range refs {
-		id := schema.Identity{Tag: "failed", Hash: "failed"}
+		id := schema.Identity{Tag: "failed", Hash: "failed", Platforms: r.ws.Platforms}
 		if e := r.entries[ref.Package]; e != nil && e.pkg != nil {
 			id = schema.Identity{Tag: e.pkg.Tag, Hash: e.pkg.TagHash, Platforms: e.pkg.Platforms}
 		}
@@ -265,7 +268,9 @@ func (r *resolver) finish(p *Package, hashes map[string]string, known map[string
 	p.Hash = p.Inputs.Hash
 	p.TagHash = p.Hash[:tagDigits]
 	tag, diags := r.ws.Tag(p.Package, p.TagHash, lookupIn(known))
-	p.Tag = tag
+	if p.Tag = tag; diags.HasErrors() {
+		p.Tag = p.TagHash // so that dependents' own mistakes are found
+	}
 	return outcome{name: p.Name, pkg: p, diags: diags, done: true}
 }
 
