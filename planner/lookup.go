@@ -18,7 +18,8 @@ const lookups = 64
 func (m *maker) lookup(ctx context.Context, nodes []*node) error {
 	needed := map[string][]*node{}
 	for _, n := range nodes {
-		if f := m.images[n.pkg.Name]; f == nil || !f.asked && !f.storeHas([]*node{n}) {
+		f := m.images[n.pkg.Name]
+		if f == nil || m.ports.Registry != nil && !f.asked && !f.storeHas([]*node{n}) {
 			needed[n.pkg.Name] = append(needed[n.pkg.Name], n)
 		}
 	}
@@ -29,7 +30,7 @@ func (m *maker) lookup(ctx context.Context, nodes []*node) error {
 	for i, name := range names {
 		group.Go(func() error {
 			var err error
-			results[i], err = m.find(ctx, needed[name])
+			results[i], err = m.find(ctx, m.images[name], needed[name])
 			return err
 		})
 	}
@@ -42,13 +43,17 @@ func (m *maker) lookup(ctx context.Context, nodes []*node) error {
 	return nil
 }
 
-// find asks about one package.
-func (m *maker) find(ctx context.Context, nodes []*node) (*found, error) {
+// find asks about one package. f is what is known of it already: a package is
+// asked for again when a node turns out to be needed that the store has not
+// got, and then only in the registry.
+func (m *maker) find(ctx context.Context, f *found, nodes []*node) (*found, error) {
 	p := nodes[0].pkg
-	f := &found{}
 	var err error
-	if f.store, err = ask(ctx, m.ports.Store, p); err != nil {
-		return nil, fmt.Errorf("look up package %s in the store: %w", p.Name, err)
+	if f == nil {
+		f = &found{}
+		if f.store, err = ask(ctx, m.ports.Store, p); err != nil {
+			return nil, fmt.Errorf("look up package %s in the store: %w", p.Name, err)
+		}
 	}
 	if m.ports.Registry == nil || (f.storeHas(nodes) && !m.pushes(nodes)) {
 		return f, nil
