@@ -16,20 +16,28 @@ package stowage
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/platforms"
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/dockerfile"
+	"github.com/stowage-build/stowage/internal/engine"
+	"github.com/stowage-build/stowage/internal/fleet"
 	"github.com/stowage-build/stowage/internal/history"
 	"github.com/stowage-build/stowage/internal/layout"
 	"github.com/stowage-build/stowage/internal/registry"
@@ -110,7 +118,9 @@ func Open(ctx context.Context, dir string, opts Options) (*Workspace, error) {
 		return nil, err
 	}
 	w := &Workspace{root: root, opts: opts}
-	if w.sources, err = source.New(root, source.Options{CachePath: filepath.Join(w.StateDir(), "fingerprints")}); err != nil {
+	name := sha256.Sum256([]byte(root))
+	fingerprints := filepath.Join(w.StateDir(), "fingerprints", hex.EncodeToString(name[:8]))
+	if w.sources, err = source.New(root, source.Options{CachePath: fingerprints}); err != nil {
 		return nil, fmt.Errorf("open workspace %s: %w", root, err)
 	}
 	tree, err := os.OpenRoot(root)
@@ -177,39 +187,8 @@ func DefaultStoreDir(getenv func(string) (string, bool)) string {
 }
 
 // FindRoot returns the workspace root that dir is in: the nearest directory,
-// from dir upwards, whose stowage.hcl or stowage.hcl.json has a workspace
-// block.
-func FindRoot(dir string) (string, error) {
-	start, err := filepath.Abs(dir)
-	if err != nil {
-		return "", fmt.Errorf("find the workspace: %w", err)
-	}
-	if _, err := os.Stat(start); err != nil {
-		return "", fmt.Errorf("find the workspace: %w", err)
-	}
-	member := ""
-	for at := start; ; at = filepath.Dir(at) {
-		for _, name := range []string{"stowage.hcl", "stowage.hcl.json"} {
-			content, err := os.ReadFile(filepath.Join(at, name))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return "", fmt.Errorf("find the workspace: %w", err)
-			}
-			if err == nil && schema.HasWorkspace(content, name) {
-				return at, nil
-			}
-			if err == nil && member == "" {
-				member = at
-			}
-		}
-		if at == filepath.Dir(at) {
-			break
-		}
-	}
-	if member != "" {
-		return member, nil // its diagnostics say what is missing
-	}
-	return "", fmt.Errorf("there is no stowage.hcl in %s or above it; write one with a workspace block, or choose another directory with -C", start)
-}
+// from dir upwards, whose configuration has a workspace block.
+func FindRoot(dir string) (string, error) { return source.FindRoot(dir) }
 
 // Root is the workspace root, an absolute path.
 func (w *Workspace) Root() string { return w.root }
@@ -228,7 +207,7 @@ func (w *Workspace) Resolve(ctx context.Context) (*planner.Resolved, error) {
 	}
 	r, diags, err := planner.Resolve(ctx, w.config, planner.ResolveOptions{
 		Sources: w.sources, Dockerfiles: dockerfile.Analyzer{},
-		HostPlatform: hostPlatform(), Now: w.opts.Now(),
+		HostPlatform: platforms.Format(platforms.Normalize(platforms.DefaultSpec())), Now: w.opts.Now(),
 	})
 	if err != nil {
 		return nil, err
@@ -397,7 +376,7 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	}
 	ports := executor.Ports{Store: store, Registry: remote, Recorder: w.history, Clock: w.opts.Now}
 	if plan.Summary.Build > 0 {
-		builders, err := w.openBuilders(ctx, store)
+		builders, err := w.builders(ctx, store)
 		if err != nil {
 			return nil, err
 		}
@@ -444,3 +423,122 @@ func (w *Workspace) secret(s schema.Secret) ([]byte, error) {
 	}
 	return content, nil
 }
+
+// Store opens the store, the shipped one unless the caller has given one.
+func (w *Workspace) Store() (Store, error) {
+	if w.opts.Store != nil {
+		return w.opts.Store, nil
+	}
+	store, err := layout.Open(w.opts.StoreDir)
+	if err != nil {
+		return nil, err
+	}
+	w.opts.Store = store
+	w.closers = append(w.closers, store.Close)
+	return store, nil
+}
+
+// Registry returns the registries, the shipped ones unless the caller has
+// given one.
+func (w *Workspace) Registry() (executor.Registry, error) {
+	if w.opts.Registry != nil {
+		return w.opts.Registry, nil
+	}
+	store, err := w.Store()
+	if err != nil {
+		return nil, err
+	}
+	indexed, ok := store.(registry.Store)
+	if !ok {
+		return nil, errors.New("a caller's own store needs a registry of the caller's own, which pushes from it")
+	}
+	hosts := map[string]registry.HostConfig{}
+	for _, r := range w.config.Registries {
+		hosts[r.Host] = registry.HostConfig{Insecure: r.Insecure, Mirrors: r.Mirrors, MaxRequestsPerSecond: r.MaxRequestsPerSecond}
+	}
+	w.opts.Registry, err = registry.New(registry.Options{Store: indexed, Hosts: hosts, UserAgent: "stowage/" + w.opts.Version})
+	return w.opts.Registry, err
+}
+
+// builders opens the builders, the shipped ones unless the caller has given
+// some. The embedded one is started if it is to be used.
+func (w *Workspace) builders(ctx context.Context, store Store) ([]executor.BuilderPort, error) {
+	if len(w.opts.Builders) > 0 {
+		return w.opts.Builders, nil
+	}
+	f, err := fleet.Open(ctx, w.opts.fleet(w.root, w.config, store.Content()))
+	if err != nil {
+		return nil, err
+	}
+	w.closers = append(w.closers, f.Close)
+	w.opts.Builders = f.Ports()
+	return w.opts.Builders, nil
+}
+
+// fleet says which builders there are; config may be nil.
+func (o Options) fleet(root string, config *schema.Workspace, store content.Store) fleet.Options {
+	host, _ := o.Getenv("BUILDKIT_HOST")
+	f := fleet.Options{Endpoints: o.Endpoints, Host: host, Root: root, Store: store, Engine: o.engine()}
+	if config == nil {
+		return f
+	}
+	f.Declared = config.Builders
+	f.Engine.Registries = map[string]engine.Registry{}
+	for _, r := range config.Registries {
+		f.Engine.Registries[r.Host] = engine.Registry{Insecure: r.Insecure, Mirrors: r.Mirrors}
+	}
+	return f
+}
+
+// engine is the embedded builder on the store.
+func (o Options) engine() engine.Config {
+	return engine.Config{Root: filepath.Join(o.StoreDir, "builder")}
+}
+
+// Close releases what the workspace holds. The embedded builder goes on for a
+// while, for the next run.
+func (w *Workspace) Close() error {
+	var errs []error
+	for _, c := range slices.Backward(w.closers) {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+// Reexec runs this process's part of the embedded builder if that is what it
+// was started for, and reports whether it was. A program that builds with the
+// embedded builder calls it first in main and returns when it is true.
+func Reexec() bool {
+	if len(os.Args) < 2 || os.Args[1] != engine.Command {
+		return false
+	}
+	if code := engine.Main(os.Args[2:]); code != 0 {
+		os.Exit(code)
+	}
+	return true
+}
+
+// BuildKitVersion is the version of the BuildKit that is built in.
+func BuildKitVersion() string { return engine.Version }
+
+// BuilderStatus is the state of one builder.
+type BuilderStatus = fleet.Status
+
+// Builders asks the builders of a workspace, which may be nil, for their
+// state. None is started.
+func Builders(ctx context.Context, config *schema.Workspace, opts Options) []BuilderStatus {
+	return fleet.States(ctx, opts.withDefaults().fleet("", config, nil))
+}
+
+// StartBuilder starts the embedded builder and returns its endpoint.
+func StartBuilder(ctx context.Context, opts Options) (string, error) {
+	return engine.Ensure(ctx, opts.withDefaults().engine())
+}
+
+// StopBuilder stops the embedded builder and waits until it is gone.
+func StopBuilder(ctx context.Context, opts Options) error {
+	return engine.Stop(ctx, opts.withDefaults().engine())
+}
+
+// BuilderLog is the path of the embedded builder's log.
+func BuilderLog(opts Options) string { return opts.withDefaults().engine().LogPath() }

@@ -14,6 +14,7 @@ import (
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/report"
 	"github.com/stowage-build/stowage/planner"
+	"github.com/stowage-build/stowage/schema"
 )
 
 // applyFlags are the flags of apply that do not shape its plan.
@@ -141,7 +142,7 @@ func (e *env) isPackage(name string) bool {
 		return false
 	}
 	defer ws.Close()
-	return slices.ContainsFunc(ws.Config().Packages, func(d *stowage.Declaration) bool {
+	return slices.ContainsFunc(ws.Config().Packages, func(d *schema.Declaration) bool {
 		return d.Name == name || d.Block == name
 	})
 }

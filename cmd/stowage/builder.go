@@ -56,14 +56,14 @@ func (e *env) builders(cmd *cobra.Command) ([]stowage.BuilderStatus, error) {
 		return nil, err
 	}
 	if _, err := stowage.FindRoot(e.dir); err != nil {
-		return stowage.Builders(cmd.Context(), nil, opts)
+		return stowage.Builders(cmd.Context(), nil, opts), nil
 	}
 	ws, err := stowage.Open(cmd.Context(), e.dir, opts)
 	if err != nil {
 		return nil, err
 	}
 	defer ws.Close()
-	return stowage.Builders(cmd.Context(), ws.Config(), opts)
+	return stowage.Builders(cmd.Context(), ws.Config(), opts), nil
 }
 
 func builderStartCommand(e *env) *cobra.Command {

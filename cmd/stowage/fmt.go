@@ -56,8 +56,16 @@ func (e *env) formatted(args []string) (root string, files []string, err error) 
 	if err != nil {
 		return "", nil, err
 	}
-	files, err = schema.ConfigFiles(os.DirFS(root))
-	return root, files, err
+	tree, err := os.OpenRoot(root)
+	if err != nil {
+		return "", nil, err
+	}
+	defer tree.Close()
+	files, diags := schema.ConfigFiles(tree.FS())
+	if diags.HasErrors() {
+		return "", nil, &stowage.DiagnosticsError{Diagnostics: diags}
+	}
+	return root, files, nil
 }
 
 // formatFile formats one file and reports whether it was not formatted.

@@ -1,0 +1,337 @@
+package buildkit
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"github.com/moby/buildkit/session/sshforward/sshprovider"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/tonistiigi/fsutil"
+
+	"github.com/stowage-build/stowage/executor"
+)
+
+// storeID is what the store is called in a solve.
+const storeID = "store"
+
+// sharedKey goes with every session. Copies of local files that the daemon
+// keeps are told apart by their content alone: see addLocal.
+const sharedKey = "stowage"
+
+// Build builds one node. See executor.Builder.
+func (c *Client) Build(ctx context.Context, req *executor.BuildRequest, progress func(executor.Progress)) (*executor.BuildResult, error) {
+	s, err := c.newSolve(req)
+	if err != nil {
+		return nil, err
+	}
+	status := make(chan *client.SolveStatus)
+	drained := make(chan *watcher)
+	go func() {
+		w := &watcher{report: progress, names: map[string]string{}}
+		for st := range status {
+			w.see(st)
+		}
+		drained <- w
+	}()
+	res, err := c.buildkit.Solve(ctx, nil, s.opt, status)
+	w := <-drained
+	if err := s.changed(); err != nil {
+		return nil, err
+	}
+	if err != nil {
+		return nil, c.explain(ctx, err, w)
+	}
+	return c.result(ctx, req, res)
+}
+
+// solve is a request in BuildKit's terms.
+type solve struct {
+	opt   client.SolveOpt
+	trees []*tree
+}
+
+func (c *Client) newSolve(req *executor.BuildRequest) (*solve, error) {
+	s := &solve{opt: client.SolveOpt{
+		Frontend:       "dockerfile.v0",
+		FrontendAttrs:  frontendAttrs(req),
+		FrontendInputs: map[string]llb.State{},
+		LocalMounts:    map[string]fsutil.FS{},
+		OCIStores:      map[string]content.Store{storeID: c.store},
+		SharedKey:      sharedKey,
+		Internal:       true, // no record in the daemon's history
+		Exports: []client.ExportEntry{{
+			Type: client.ExporterOCI, OutputStore: c.store, Attrs: exportAttrs(req),
+		}},
+		Session: []session.Attachable{c.auth},
+	}}
+	if err := s.addLocals(req); err != nil {
+		return nil, err
+	}
+	if err := s.addContexts(req); err != nil {
+		return nil, err
+	}
+	if req.Network == "host" {
+		s.opt.AllowedEntitlements = append(s.opt.AllowedEntitlements, "network.host")
+	}
+	if err := s.addSession(req); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.opt.CacheImports, err = cacheEntries(req.CacheFrom); err == nil {
+		s.opt.CacheExports, err = cacheEntries(req.CacheTo)
+	}
+	return s, err
+}
+
+// frontendAttrs are the options of the Dockerfile frontend: see
+// frontend/dockerui/config.go.
+func frontendAttrs(req *executor.BuildRequest) map[string]string {
+	attrs := map[string]string{
+		"platform": req.Platform,
+		"filename": path.Base(req.DockerfileName),
+	}
+	if req.Target != "" {
+		attrs["target"] = req.Target
+	}
+	for name, value := range req.Args {
+		attrs["build-arg:"+name] = value
+	}
+	for name, value := range req.Labels {
+		attrs["label:"+name] = value
+	}
+	if req.Network == "none" || req.Network == "host" {
+		attrs["force-network-mode"] = req.Network
+	}
+	if req.NoCache {
+		attrs["no-cache"] = ""
+	}
+	if req.Epoch != nil {
+		attrs["build-arg:SOURCE_DATE_EPOCH"] = strconv.FormatInt(*req.Epoch, 10)
+	}
+	if req.Provenance != "" {
+		attrs["attest:provenance"] = "mode=" + req.Provenance
+	}
+	if req.SBOM {
+		attrs["attest:sbom"] = ""
+		if req.Scanner != "" {
+			attrs["attest:sbom"] = "generator=" + req.Scanner
+		}
+	}
+	// With this attribute the frontend does not look at the syntax line, which
+	// would have the daemon pull what it has built in.
+	if ref, cmdline, _, ok := parser.DetectSyntax(req.Dockerfile); ok && syntaxIsBuiltIn(ref) {
+		attrs["cmdline"] = cmdline
+	}
+	return attrs
+}
+
+func exportAttrs(req *executor.BuildRequest) map[string]string {
+	attrs := map[string]string{"tar": "false", "oci-mediatypes": "true"}
+	for name, value := range req.Annotations {
+		attrs["annotation."+name] = value
+	}
+	if req.Epoch != nil {
+		attrs["rewrite-timestamp"] = "true"
+	}
+	return attrs
+}
+
+// addLocals adds the context, the Dockerfile and named contexts that are
+// directories. As inputs they are taken as they are: BuildKit applies no
+// .dockerignore to them, which has been done.
+func (s *solve) addLocals(req *executor.BuildRequest) error {
+	context, err := newTree(req.Files)
+	if err != nil {
+		return err
+	}
+	s.addLocal("context", context)
+	s.addLocal("dockerfile", newFile(path.Base(req.DockerfileName), req.Dockerfile))
+	for name, files := range req.LocalContexts {
+		t, err := newTree(files)
+		if err != nil {
+			return err
+		}
+		input := "named-" + name
+		s.addLocal(input, t)
+		s.opt.FrontendAttrs["context:"+name] = "input:" + input
+	}
+	return nil
+}
+
+// addLocal offers a tree to the daemon. The daemon keeps what it has got
+// under the key, and compares by size and time alone what has changed since.
+// All our files have one time, so the key is made of the content: other
+// content is always sent anew, and the same content, for another platform
+// say, never.
+func (s *solve) addLocal(name string, t *tree) {
+	s.trees = append(s.trees, t)
+	s.opt.LocalMounts[name] = t
+	s.opt.FrontendInputs[name] = llb.Local(name, llb.SharedKeyHint(t.key), llb.WithCustomName("[internal] load "+name))
+}
+
+// changed reports a file that was not what it should be when it was sent.
+func (s *solve) changed() error {
+	for _, t := range s.trees {
+		if err := t.failure(); err != nil {
+			return &executor.BuildError{Err: err}
+		}
+	}
+	return nil
+}
+
+// addContexts pins the workspace's images by digest and platform.
+func (s *solve) addContexts(req *executor.BuildRequest) error {
+	for _, image := range req.Images {
+		name, err := contextName(image.Name)
+		if err != nil {
+			return err
+		}
+		platform, err := platforms.Parse(image.Platform)
+		if err != nil {
+			return fmt.Errorf("image %s: %w", image.Name, err)
+		}
+		key := "context:" + name + "::" + platforms.FormatAll(platforms.Normalize(platform))
+		s.opt.FrontendAttrs[key] = "oci-layout://" + storeID + "@" + image.Descriptor.Digest.String()
+	}
+	for name, url := range req.RemoteContexts {
+		s.opt.FrontendAttrs["context:"+name] = url
+	}
+	return nil
+}
+
+// contextName is a name in the form in which the frontend looks it up: see
+// NamedContext in frontend/dockerui/namedcontext.go. It is familiar, without
+// :latest and without a digest.
+func contextName(name string) (string, error) {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return "", fmt.Errorf("image name %q: %w", name, err)
+	}
+	short := reference.FamiliarName(named)
+	if t, ok := named.(reference.Tagged); ok && t.Tag() != "latest" {
+		short += ":" + t.Tag()
+	}
+	return short, nil
+}
+
+// addSession adds what the daemon may ask for during the solve.
+func (s *solve) addSession(req *executor.BuildRequest) error {
+	if len(req.Secrets) > 0 {
+		s.opt.Session = append(s.opt.Session, secretsprovider.NewSecretProvider(secretStore(req.Secrets)))
+	}
+	if len(req.SSH) == 0 {
+		return nil
+	}
+	var agents []sshprovider.AgentConfig
+	for _, id := range req.SSH {
+		name, paths, _ := strings.Cut(id, "=")
+		agent := sshprovider.AgentConfig{ID: name}
+		if paths != "" {
+			agent.Paths = strings.Split(paths, ",")
+		}
+		agents = append(agents, agent)
+	}
+	provider, err := sshprovider.NewSSHAgentProvider(agents)
+	if err != nil {
+		return fmt.Errorf("ssh %s: %w", strings.Join(req.SSH, ", "), err)
+	}
+	s.opt.Session = append(s.opt.Session, provider)
+	return nil
+}
+
+// result reads what was built from the store.
+func (c *Client) result(ctx context.Context, req *executor.BuildRequest, res *client.SolveResponse) (*executor.BuildResult, error) {
+	encoded, err := base64.StdEncoding.DecodeString(res.ExporterResponse[exptypes.ExporterImageDescriptorKey])
+	if err != nil || len(encoded) == 0 {
+		return nil, errors.Join(fmt.Errorf("builder %s: the image has no descriptor", c.endpoint), err)
+	}
+	var desc ocispec.Descriptor
+	if err := json.Unmarshal(encoded, &desc); err != nil {
+		return nil, fmt.Errorf("builder %s: read the image's descriptor: %w", c.endpoint, err)
+	}
+	platform, err := platforms.Parse(req.Platform)
+	if err != nil {
+		return nil, err
+	}
+	platform = platforms.Normalize(platform)
+	if desc.MediaType != ocispec.MediaTypeImageIndex {
+		return &executor.BuildResult{Manifest: plain(desc, &platform)}, nil
+	}
+	blob, err := content.ReadBlob(ctx, c.store, desc)
+	if err != nil {
+		return nil, fmt.Errorf("read the built index: %w", err)
+	}
+	var index ocispec.Index
+	if err := json.NewDecoder(bytes.NewReader(blob)).Decode(&index); err != nil {
+		return nil, fmt.Errorf("read the built index: %w", err)
+	}
+	return split(index, &platform)
+}
+
+// split takes an index of one image and its attestations apart.
+func split(index ocispec.Index, platform *ocispec.Platform) (*executor.BuildResult, error) {
+	const kind = "vnd.docker.reference.type"
+	out := &executor.BuildResult{}
+	for _, d := range index.Manifests {
+		if d.Annotations[kind] == "attestation-manifest" {
+			out.Attestations = append(out.Attestations, d)
+		} else if out.Manifest.Digest == "" {
+			out.Manifest = plain(d, platform)
+		}
+	}
+	if out.Manifest.Digest == "" {
+		return nil, errors.New("the built index has no image")
+	}
+	return out, nil
+}
+
+// plain is the descriptor without what BuildKit says about this very build.
+func plain(d ocispec.Descriptor, platform *ocispec.Platform) ocispec.Descriptor {
+	return ocispec.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size, Platform: platform}
+}
+
+// cacheEntries reads cache references: REF, or type=TYPE,KEY=VALUE,… as
+// buildx takes them.
+func cacheEntries(texts []string) ([]client.CacheOptionsEntry, error) {
+	var out []client.CacheOptionsEntry
+	for _, text := range texts {
+		if !strings.Contains(text, "=") {
+			out = append(out, client.CacheOptionsEntry{Type: "registry", Attrs: map[string]string{"ref": text}})
+			continue
+		}
+		e := client.CacheOptionsEntry{Attrs: map[string]string{}}
+		for field := range strings.SplitSeq(text, ",") {
+			key, value, ok := strings.Cut(strings.TrimSpace(field), "=")
+			if !ok {
+				return nil, fmt.Errorf("cache %q: write KEY=VALUE, not %q", text, field)
+			}
+			if key == "type" {
+				e.Type = value
+			} else {
+				e.Attrs[key] = value
+			}
+		}
+		if !slices.Contains([]string{"registry", "local", "inline"}, e.Type) {
+			return nil, fmt.Errorf("cache %q: use type=registry, local or inline", text)
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}

@@ -1,0 +1,69 @@
+package buildkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/codes"
+
+	"github.com/stowage-build/stowage/executor"
+)
+
+// lostError is a daemon that cannot be reached: another, or a later try, may
+// do.
+type lostError struct{ err error }
+
+func (e *lostError) Error() string   { return e.err.Error() }
+func (e *lostError) Unwrap() error   { return e.err }
+func (e *lostError) Temporary() bool { return true }
+
+// lost marks errors of the connection, and leaves a cancelled context's alone.
+func lost(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	case grpcerrors.Code(err) == codes.Unavailable:
+		return &lostError{err}
+	}
+	return err
+}
+
+// explain turns a solve's error into one that says what failed.
+func (c *Client) explain(ctx context.Context, err error, w *watcher) error {
+	if marked := lost(ctx, err); marked != err {
+		return fmt.Errorf("builder %s: %w", c.endpoint, marked)
+	}
+	out := &executor.BuildError{}
+	var vertex *errdefs.VertexError
+	if errors.As(err, &vertex) {
+		out.Step = w.names[vertex.Digest]
+	}
+	var exit *gatewaypb.ExitError
+	if errors.As(err, &exit) {
+		out.ExitCode = int(exit.ExitCode)
+	}
+	var excerpt strings.Builder
+	for _, s := range errdefs.Sources(err) {
+		_ = s.Print(&excerpt) // to memory
+	}
+	out.Excerpt = strings.Trim(excerpt.String(), "\n")
+	out.Err = errors.New(plainMessage(err, out))
+	return out
+}
+
+// Words that BuildKit puts around what is the matter.
+var noise = regexp.MustCompile(`failed to solve(?: with frontend [^:]+)?: |failed to compute cache key: |failed to calculate checksum of ref \S+?: |rpc error: code = \w+ desc = `)
+
+// plainMessage says what failed in as few words as possible.
+func plainMessage(err error, e *executor.BuildError) string {
+	if e.ExitCode != 0 && e.Step != "" {
+		return fmt.Sprintf("%s ended with exit code %d", e.Step, e.ExitCode)
+	}
+	return noise.ReplaceAllString(err.Error(), "")
+}

@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	ctdsnapshot "github.com/containerd/containerd/v2/core/snapshots"
+	"github.com/containerd/containerd/v2/defaults"
+	"github.com/containerd/containerd/v2/plugins/snapshots/native"
+	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
+	"github.com/containerd/containerd/v2/plugins/snapshots/overlay/overlayutils"
+	"github.com/moby/buildkit/cache/remotecache"
+	inlineremotecache "github.com/moby/buildkit/cache/remotecache/inline"
+	localremotecache "github.com/moby/buildkit/cache/remotecache/local"
+	registryremotecache "github.com/moby/buildkit/cache/remotecache/registry"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/cmd/buildkitd/config"
+	"github.com/moby/buildkit/control"
+	"github.com/moby/buildkit/executor/oci"
+	"github.com/moby/buildkit/frontend"
+	dockerfile "github.com/moby/buildkit/frontend/dockerfile/builder"
+	"github.com/moby/buildkit/frontend/gateway"
+	"github.com/moby/buildkit/frontend/gateway/forwarder"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/solver"
+	"github.com/moby/buildkit/solver/bboltcachestorage"
+	"github.com/moby/buildkit/util/apicaps"
+	"github.com/moby/buildkit/util/db/boltutil"
+	"github.com/moby/buildkit/util/disk"
+	"github.com/moby/buildkit/util/grpcerrors"
+	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto" // the codec of BuildKit's API
+	"github.com/moby/buildkit/util/network/netproviders"
+	"github.com/moby/buildkit/util/resolver"
+	resolverconfig "github.com/moby/buildkit/util/resolver/config"
+	"github.com/moby/buildkit/version"
+	"github.com/moby/buildkit/worker"
+	"github.com/moby/buildkit/worker/base"
+	"github.com/moby/buildkit/worker/runc"
+	"go.etcd.io/bbolt"
+	"go.opentelemetry.io/otel/metric/noop"
+	"google.golang.org/grpc"
+)
+
+// Version is that of the BuildKit that is built in.
+const Version = "v0.34.2"
+
+// Builds are recorded by Stowage, so BuildKit's own history, which can grow
+// without bound, keeps next to nothing.
+const historyAge = time.Hour
+
+// daemon is BuildKit, wired as its own buildkitd does
+// (cmd/buildkitd/main.go), with one worker that runs runc.
+type daemon struct {
+	server  *grpc.Server
+	closers []io.Closer
+}
+
+// Close closes everything, the last opened first.
+func (d *daemon) Close() error {
+	var errs []error
+	for i := len(d.closers) - 1; i >= 0; i-- {
+		errs = append(errs, d.closers[i].Close())
+	}
+	return errors.Join(errs...)
+}
+
+type closer func() error
+
+func (c closer) Close() error { return c() }
+
+// newDaemon makes the daemon. Builds are told when stop is done.
+func newDaemon(stop context.Context, cfg childConfig) (*daemon, error) {
+	version.Version = Version
+	apicaps.ExportedProduct = "buildkit"
+	root := filepath.Join(cfg.Root, "buildkit")
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return nil, fmt.Errorf("make the builder's directory: %w", err)
+	}
+	d := &daemon{}
+	controller, err := d.controller(stop, cfg, root)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	d.server = grpc.NewServer(
+		grpc.ChainUnaryInterceptor(grpcerrors.UnaryServerInterceptor),
+		grpc.StreamInterceptor(grpcerrors.StreamServerInterceptor),
+		grpc.MaxRecvMsgSize(defaults.DefaultMaxRecvMsgSize),
+		grpc.MaxSendMsgSize(defaults.DefaultMaxSendMsgSize),
+	)
+	controller.Register(d.server)
+	return d, nil
+}
+
+func (d *daemon) controller(stop context.Context, cfg childConfig, root string) (*control.Controller, error) {
+	sessions, err := session.NewManager()
+	if err != nil {
+		return nil, err
+	}
+	hosts := resolver.NewRegistryConfig(registryConfig(cfg.Registries))
+	w, err := newWorker(cfg, root)
+	if err != nil {
+		return nil, fmt.Errorf("make the worker: %w", err)
+	}
+	workers := &worker.Controller{}
+	if err := workers.Add(w); err != nil {
+		return nil, err
+	}
+	d.closers = append(d.closers, workers)
+	gatewayFrontend, err := gateway.NewGatewayFrontend(workers.Infos(), nil)
+	if err != nil {
+		return nil, err
+	}
+	cacheStore, err := bboltcachestorage.NewStore(filepath.Join(root, "cache.db"))
+	if err != nil {
+		return nil, fmt.Errorf("open the cache: %w", err)
+	}
+	d.closers = append(d.closers, closer(cacheStore.Close))
+	history, err := boltutil.SafeOpen(filepath.Join(root, "history.db"), 0o600, &bbolt.Options{
+		FreelistType: bbolt.FreelistMapType, NoFreelistSync: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the history: %w", err)
+	}
+	d.closers = append(d.closers, history)
+	entries := int64(1)
+	controller, err := control.NewController(control.Opt{
+		SessionManager:   sessions,
+		WorkerController: workers,
+		Frontends: map[string]frontend.Frontend{
+			"dockerfile.v0": forwarder.NewGatewayForwarder(workers.Infos(), dockerfile.Build),
+			"gateway.v0":    gatewayFrontend,
+		},
+		CacheManager: solver.NewCacheManager(context.Background(), "local", cacheStore, worker.NewCacheResultStorage(workers)),
+		ResolveCacheExporterFuncs: map[string]remotecache.ResolveCacheExporterFunc{
+			"registry": registryremotecache.ResolveCacheExporterFunc(sessions, hosts),
+			"local":    localremotecache.ResolveCacheExporterFunc(sessions),
+			"inline":   inlineremotecache.ResolveCacheExporterFunc(),
+		},
+		ResolveCacheImporterFuncs: map[string]remotecache.ResolveCacheImporterFunc{
+			"registry": registryremotecache.ResolveCacheImporterFunc(sessions, w.ContentStore(), hosts),
+			"local":    localremotecache.ResolveCacheImporterFunc(sessions),
+		},
+		// A client still has to ask for it, which Stowage does with --allow.
+		Entitlements:   []string{"network.host"},
+		MeterProvider:  noop.NewMeterProvider(),
+		HistoryDB:      history,
+		CacheStore:     cacheStore,
+		LeaseManager:   w.LeaseManager(),
+		ContentStore:   w.ContentStore(),
+		HistoryConfig:  &config.HistoryConfig{MaxAge: config.Duration{Duration: historyAge}, MaxEntries: &entries},
+		GarbageCollect: w.GarbageCollect,
+		GracefulStop:   stop.Done(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the controller: %w", err)
+	}
+	d.closers = append(d.closers, controller)
+	return controller, nil
+}
+
+// newWorker makes the worker that runs instructions with runc.
+func newWorker(cfg childConfig, root string) (*base.Worker, error) {
+	binary, err := runtimeBinary()
+	if err != nil {
+		return nil, err
+	}
+	opt, err := runc.NewWorkerOpt(root, snapshotters(root), inUserNamespace(), oci.ProcessSandbox, nil, nil,
+		netproviders.Opt{Mode: "host"}, nil, binary, "", false, nil, "", "/stowage-"+cfg.ID, nil)
+	if err != nil {
+		return nil, err
+	}
+	opt.GCPolicy = gcPolicy(root)
+	opt.BuildkitVersion = client.BuildkitVersion{Package: version.Package, Version: Version, Revision: version.Revision}
+	opt.RegistryHosts = resolver.NewRegistryConfig(registryConfig(cfg.Registries))
+	return base.NewWorker(context.Background(), opt)
+}
+
+// snapshotters is overlayfs where the kernel has it for the directory, and
+// plain copies elsewhere.
+func snapshotters(root string) runc.SnapshotterFactory {
+	if err := overlayutils.Supported(root); err != nil {
+		return runc.SnapshotterFactory{Name: "native", New: func(dir string) (ctdsnapshot.Snapshotter, error) {
+			return native.NewSnapshotter(dir)
+		}}
+	}
+	return runc.SnapshotterFactory{Name: "overlayfs", New: func(dir string) (ctdsnapshot.Snapshotter, error) {
+		return overlay.NewSnapshotter(dir, overlay.AsynchronousRemove)
+	}}
+}
+
+// gcPolicy is BuildKit's default for the size of the disk.
+func gcPolicy(root string) []client.PruneInfo {
+	stat, err := disk.GetDiskStat(root)
+	if err != nil {
+		return nil
+	}
+	var out []client.PruneInfo
+	for _, rule := range config.DefaultGCPolicy(config.GCConfig{}, stat) {
+		out = append(out, client.PruneInfo{
+			Filter: rule.Filters, All: rule.All, KeepDuration: rule.KeepDuration.Duration,
+			ReservedSpace: rule.ReservedSpace.AsBytes(stat),
+			MaxUsedSpace:  rule.MaxUsedSpace.AsBytes(stat),
+			MinFreeSpace:  rule.MinFreeSpace.AsBytes(stat),
+		})
+	}
+	return out
+}
+
+func registryConfig(registries map[string]Registry) map[string]resolverconfig.RegistryConfig {
+	out := make(map[string]resolverconfig.RegistryConfig, len(registries))
+	for host, r := range registries {
+		c := resolverconfig.RegistryConfig{Mirrors: r.Mirrors}
+		if r.Insecure {
+			plain := true
+			c.PlainHTTP, c.Insecure = &plain, &plain
+		}
+		out[host] = c
+	}
+	return out
+}

@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
+)
+
+// graceful is how long running builds may take to end when the engine stops.
+const graceful = 10 * time.Second
+
+// serve is the daemon: it serves BuildKit's API on the socket until it is
+// told to stop, has been idle, or its state has been removed.
+func serve(cfg childConfig) error {
+	c := Config{Root: cfg.Root, Idle: cfg.Idle}
+	lock := flock.New(c.lockFile())
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if _, err := lock.TryLockContext(ctx, pollInterval); err != nil {
+		return fmt.Errorf("another engine holds %s: %w", c.lockFile(), err)
+	}
+	path, err := socket(cfg.ID)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the socket of an engine that is gone: %w", err)
+	}
+	stop, done := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
+	defer done()
+	d, err := newDaemon(stop, cfg)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	unixListener, err := net.Listen("unix", path)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	listener := &countingListener{Listener: unixListener, since: time.Now()}
+	served := make(chan error, 1)
+	go func() { served <- d.server.Serve(listener) }()
+	tell := os.NewFile(readyFD, "ready")
+	fmt.Fprintln(tell, ready)
+	tell.Close()
+	logrus.Infof("serving on %s", path)
+	select {
+	case err = <-served:
+	case <-stop.Done():
+		logrus.Info("stopping: told to")
+	case reason := <-watch(c, cfg.ID, listener):
+		logrus.Infof("stopping: %s", reason)
+	}
+	done()
+	stopServer(d.server)
+	return err
+}
+
+// stopServer lets running builds end for a while, then cuts them off.
+// GracefulStop waits for all streams, of clients that are gone too.
+func stopServer(s *grpc.Server) {
+	ended := make(chan struct{})
+	go func() {
+		s.GracefulStop()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(graceful):
+		s.Stop()
+	}
+}
+
+// watch says when the engine should stop by itself: nobody has been connected
+// for a while, or its state is not there any more. It takes the start lock
+// for the decision, so that no client starts to rely on an engine that is
+// about to close; the lock ends with the process.
+func watch(c Config, id string, l *countingListener) <-chan string {
+	reasons := make(chan string, 1)
+	go func() {
+		for range time.Tick(min(time.Second, c.Idle/2)) {
+			if now, err := c.readID(); err != nil || now != id {
+				reasons <- "its state was removed"
+				return
+			}
+			if l.idle() < c.Idle {
+				continue
+			}
+			start := flock.New(c.startFile())
+			if got, err := start.TryLock(); err != nil || !got {
+				continue
+			}
+			if l.idle() < c.Idle {
+				_ = start.Close()
+				continue
+			}
+			_ = l.Close()
+			reasons <- "idle"
+			_ = start.Close()
+			return
+		}
+	}()
+	return reasons
+}
+
+// countingListener knows how long there has been no connection.
+type countingListener struct {
+	net.Listener
+	mu    sync.Mutex
+	open  int
+	since time.Time // when open became 0
+}
+
+// Accept waits for a connection and counts it until it is closed.
+func (l *countingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.count(1)
+	return &countedConn{Conn: conn, closed: sync.OnceFunc(func() { l.count(-1) })}, nil
+}
+
+func (l *countingListener) count(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open += n
+	l.since = time.Now()
+}
+
+// idle is how long there has been no connection, 0 while there is one.
+func (l *countingListener) idle() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open > 0 {
+		return 0
+	}
+	return time.Since(l.since)
+}
+
+type countedConn struct {
+	net.Conn
+	closed func()
+}
+
+// Close closes the connection.
+func (c *countedConn) Close() error {
+	defer c.closed()
+	return c.Conn.Close()
+}
