@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -56,22 +54,12 @@ const historyAge = time.Hour
 // daemon is BuildKit, wired as its own buildkitd does
 // (cmd/buildkitd/main.go), with one worker that runs runc.
 type daemon struct {
-	server  *grpc.Server
-	closers []io.Closer
+	server     *grpc.Server
+	controller *control.Controller
 }
 
-// Close closes everything, the last opened first.
-func (d *daemon) Close() error {
-	var errs []error
-	for i := len(d.closers) - 1; i >= 0; i-- {
-		errs = append(errs, d.closers[i].Close())
-	}
-	return errors.Join(errs...)
-}
-
-type closer func() error
-
-func (c closer) Close() error { return c() }
+// Close closes the databases and the worker.
+func (d *daemon) Close() error { return d.controller.Close() }
 
 // newDaemon makes the daemon. Builds are told when stop is done.
 func newDaemon(stop context.Context, cfg childConfig) (*daemon, error) {
@@ -81,22 +69,23 @@ func newDaemon(stop context.Context, cfg childConfig) (*daemon, error) {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("make the builder's directory: %w", err)
 	}
-	d := &daemon{}
-	controller, err := d.controller(stop, cfg, root)
+	controller, err := newController(stop, cfg, root)
 	if err != nil {
-		return nil, errors.Join(err, d.Close())
+		return nil, err
 	}
-	d.server = grpc.NewServer(
+	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(grpcerrors.UnaryServerInterceptor),
 		grpc.StreamInterceptor(grpcerrors.StreamServerInterceptor),
 		grpc.MaxRecvMsgSize(defaults.DefaultMaxRecvMsgSize),
 		grpc.MaxSendMsgSize(defaults.DefaultMaxSendMsgSize),
 	)
-	controller.Register(d.server)
-	return d, nil
+	controller.Register(server)
+	return &daemon{server: server, controller: controller}, nil
 }
 
-func (d *daemon) controller(stop context.Context, cfg childConfig, root string) (*control.Controller, error) {
+// newController opens the state and makes the controller, which closes it.
+// After an error the process ends.
+func newController(stop context.Context, cfg childConfig, root string) (*control.Controller, error) {
 	sessions, err := session.NewManager()
 	if err != nil {
 		return nil, err
@@ -110,7 +99,6 @@ func (d *daemon) controller(stop context.Context, cfg childConfig, root string) 
 	if err := workers.Add(w); err != nil {
 		return nil, err
 	}
-	d.closers = append(d.closers, workers)
 	gatewayFrontend, err := gateway.NewGatewayFrontend(workers.Infos(), nil)
 	if err != nil {
 		return nil, err
@@ -119,14 +107,12 @@ func (d *daemon) controller(stop context.Context, cfg childConfig, root string) 
 	if err != nil {
 		return nil, fmt.Errorf("open the cache: %w", err)
 	}
-	d.closers = append(d.closers, closer(cacheStore.Close))
 	history, err := boltutil.SafeOpen(filepath.Join(root, "history.db"), 0o600, &bbolt.Options{
 		FreelistType: bbolt.FreelistMapType, NoFreelistSync: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the history: %w", err)
 	}
-	d.closers = append(d.closers, history)
 	entries := int64(1)
 	controller, err := control.NewController(control.Opt{
 		SessionManager:   sessions,
@@ -159,7 +145,6 @@ func (d *daemon) controller(stop context.Context, cfg childConfig, root string) 
 	if err != nil {
 		return nil, fmt.Errorf("make the controller: %w", err)
 	}
-	d.closers = append(d.closers, controller)
 	return controller, nil
 }
 
@@ -170,7 +155,7 @@ func newWorker(cfg childConfig, root string) (*base.Worker, error) {
 		return nil, err
 	}
 	opt, err := runc.NewWorkerOpt(root, snapshotters(root), inUserNamespace(), oci.ProcessSandbox, nil, nil,
-		netproviders.Opt{Mode: "host"}, nil, binary, "", false, nil, "", "/stowage-"+cfg.ID, nil)
+		netproviders.Opt{Mode: "host"}, nil, binary, "", false, nil, "", cgroupParent(cfg.ID), nil)
 	if err != nil {
 		return nil, err
 	}

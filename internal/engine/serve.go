@@ -29,6 +29,7 @@ func serve(cfg childConfig) error {
 	if _, err := lock.TryLockContext(ctx, pollInterval); err != nil {
 		return fmt.Errorf("another engine holds %s: %w", c.lockFile(), err)
 	}
+	defer lock.Close()
 	path, err := socket(cfg.ID)
 	if err != nil {
 		return err
@@ -36,6 +37,8 @@ func serve(cfg childConfig) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove the socket of an engine that is gone: %w", err)
 	}
+	removeCgroups(cfg.ID)
+	defer removeCgroups(cfg.ID)
 	stop, done := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer done()
 	d, err := newDaemon(stop, cfg)
