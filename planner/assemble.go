@@ -21,7 +21,7 @@ func (m *maker) plan(steps []Step) (*Plan, error) {
 		},
 		Selection: nonNil(m.opts.Packages), Options: m.opts.Shown,
 		Packages: m.packages(), Steps: steps, Waves: waves,
-		Complete:    true,
+		Complete:    !m.partial,
 		Diagnostics: append(slices.Clone(m.notes()), m.diags...),
 	}
 	if p.Options == nil {
@@ -156,7 +156,7 @@ func summarise(steps []Step) Summary {
 }
 
 // estimate sets the plan's expected duration: the longest path through the
-// builds, when every build on it has been timed before.
+// builds. One that has never been timed counts for nothing.
 func estimate(p *Plan) error {
 	g := graph.New()
 	byID := map[string]*Step{}

@@ -71,6 +71,8 @@ type maker struct {
 	images map[string]*found // by package
 	nodes  map[string]*node  // every node needed, by id
 	diags  []Diagnostic
+	// partial says that some platform of a selected package is not wanted.
+	partial bool
 }
 
 // found is what the catalogs have of a package, nil where nothing fits.
@@ -115,6 +117,8 @@ func (m *maker) wanted() ([]*node, error) {
 		for _, platform := range p.Platforms {
 			if m.wants(platform) {
 				out = append(out, m.node(p, platform))
+			} else {
+				m.partial = true
 			}
 		}
 	}
@@ -185,7 +189,7 @@ func (m *maker) decide(n *node) {
 	}
 }
 
-// sortedNodes returns the known nodes, dependencies first, each package's
+// sortedNodes returns the known nodes, sorted by package, each package's
 // platforms in its order.
 func (m *maker) sortedNodes() []*node {
 	out := make([]*node, 0, len(m.nodes))

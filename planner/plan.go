@@ -26,7 +26,8 @@ type Plan struct {
 	Summary Summary    `json:"summary"`
 	// Applyable says that there is something to do and nothing that forbids it.
 	Applyable bool `json:"applyable"`
-	// Complete says that nothing selected was left out.
+	// Complete says that nothing selected was left out: it is false when only
+	// some platforms were asked for.
 	Complete    bool         `json:"complete"`
 	Errored     bool         `json:"errored"`
 	Diagnostics []Diagnostic `json:"diagnostics"`

@@ -8,7 +8,7 @@ import (
 
 // steps lists what is to be done for the nodes that the walk found.
 func (m *maker) steps(ctx context.Context) ([]Step, error) {
-	l := &stepList{}
+	l := &stepList{steps: []Step{}}
 	built := map[string][]string{} // package → its build and pull steps
 	for _, n := range m.sortedNodes() {
 		if n.foundIn != "" {
@@ -99,7 +99,7 @@ func (m *maker) reason(n *node) (Reason, []string, error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("read the inputs of the last build of %s: %w", n.pkg.Name, err)
 	}
-	if last == nil {
+	if last == nil || last.Package != n.pkg.Name {
 		return ReasonMissing, nil, nil
 	}
 	if reason, changes, ok := compare(last, n.pkg.Inputs, n.pkg.Context); ok {
