@@ -213,7 +213,7 @@ func (w *Workspace) Resolve(ctx context.Context) (*planner.Resolved, error) {
 		return nil, err
 	}
 	if diags.HasErrors() {
-		return nil, &DiagnosticsError{Diagnostics: diags, Files: w.config.Files}
+		return nil, &DiagnosticsError{Diagnostics: diags, Files: w.sources.Excerpts(w.config.Files, diags)}
 	}
 	w.Warnings = append(w.Warnings, diags...)
 	w.resolved = r

@@ -32,8 +32,10 @@ type BuildRequest struct {
 	// one build to the next.
 	SharedKey string
 
-	Files          []planner.File
-	Dockerfile     []byte
+	Files      []planner.File
+	Dockerfile []byte
+	// DockerfileName is what the Dockerfile is called in excerpts: a
+	// slash-separated path.
 	DockerfileName string
 	Target         string
 	Args           map[string]string

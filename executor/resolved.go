@@ -3,6 +3,7 @@ package executor
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 
@@ -46,7 +47,7 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 	spec := &BuildSpec{
 		Request: BuildRequest{
 			Node: planner.NodeID(pkg, platform), Platform: platform, SharedKey: p.Repository + "/" + pkg,
-			Files: p.Sources.Files, Dockerfile: p.DockerfileContent, DockerfileName: orElse(p.Dockerfile, "Dockerfile"),
+			Files: p.Sources.Files, Dockerfile: p.DockerfileContent, DockerfileName: path.Join(p.Context, orElse(p.Dockerfile, "Dockerfile")),
 			Target: p.TargetFor(platform), Args: s.args(p, platform),
 			Labels: s.labels(p), Annotations: p.Annotations,
 			LocalContexts: map[string][]planner.File{}, RemoteContexts: map[string]string{},

@@ -105,7 +105,7 @@ func (c *Client) newSolve(req *executor.BuildRequest) (*solve, error) {
 func frontendAttrs(req *executor.BuildRequest) map[string]string {
 	attrs := map[string]string{
 		"platform": req.Platform,
-		"filename": path.Base(req.DockerfileName),
+		"filename": insidePath(req.DockerfileName),
 	}
 	if req.Target != "" {
 		attrs["target"] = req.Target
@@ -142,6 +142,9 @@ func frontendAttrs(req *executor.BuildRequest) map[string]string {
 	return attrs
 }
 
+// insidePath makes a path that may lead out of the workspace one that does not.
+func insidePath(name string) string { return strings.TrimPrefix(path.Join("/", name), "/") }
+
 func exportAttrs(req *executor.BuildRequest) map[string]string {
 	attrs := map[string]string{"tar": "false", "oci-mediatypes": "true"}
 	for name, value := range req.Annotations {
@@ -162,7 +165,7 @@ func (s *solve) addLocals(req *executor.BuildRequest) error {
 		return err
 	}
 	s.addLocal("context", context)
-	s.addLocal("dockerfile", newFile(path.Base(req.DockerfileName), req.Dockerfile))
+	s.addLocal("dockerfile", newFile(insidePath(req.DockerfileName), req.Dockerfile))
 	for name, files := range req.LocalContexts {
 		t, err := newTree(files)
 		if err != nil {

@@ -82,14 +82,19 @@ func newTree(files []planner.File) (*tree, error) {
 	return t, nil
 }
 
-// newFile is a tree of one file in memory.
+// newFile is a tree of one file in memory, with the directories above it.
 func newFile(name string, content []byte) *tree {
 	sum := sha256.Sum256(append([]byte(name+"\n"), content...))
+	t := &tree{key: hex.EncodeToString(sum[:]), inline: map[string][]byte{name: content}}
+	for i, c := range name {
+		if c == '/' {
+			t.entries = append(t.entries, stat(name[:i], fs.ModeDir|0o755))
+		}
+	}
 	s := stat(name, 0o644)
 	s.Size = int64(len(content))
-	return &tree{
-		key: hex.EncodeToString(sum[:]), entries: []*types.Stat{s}, inline: map[string][]byte{name: content},
-	}
+	t.entries = append(t.entries, s)
+	return t
 }
 
 func stat(name string, mode fs.FileMode) *types.Stat {

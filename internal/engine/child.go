@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +27,7 @@ const (
 type childConfig struct {
 	Root       string              `json:"root"`
 	ID         string              `json:"id"`
+	Socket     string              `json:"socket"`
 	Idle       time.Duration       `json:"idle"`
 	Registries map[string]Registry `json:"registries,omitempty"`
 }
@@ -123,26 +123,13 @@ func reap(daemon int) error {
 	}
 }
 
-// inUserNamespace reports whether this process is in a user namespace that
-// this program made, where its user is root.
-func inUserNamespace() bool { return hostUID() != 0 && os.Geteuid() == 0 }
-
-// hostUID is this user's id outside of the user namespace.
-func hostUID() int {
+// inUserNamespace reports whether this process is root only in a user
+// namespace: see user_namespaces(7) for uid_map.
+func inUserNamespace() bool {
 	b, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return os.Getuid()
+	if err != nil || os.Geteuid() != 0 {
+		return false
 	}
-	for line := range strings.Lines(string(b)) {
-		f := strings.Fields(line)
-		if len(f) != 3 {
-			continue
-		}
-		inside, err1 := strconv.Atoi(f[0])
-		outside, err2 := strconv.Atoi(f[1])
-		if err1 == nil && err2 == nil && inside == 0 && os.Getuid() == 0 {
-			return outside
-		}
-	}
-	return os.Getuid()
+	f := strings.Fields(string(b))
+	return len(f) >= 3 && f[0] == "0" && f[1] != "0"
 }

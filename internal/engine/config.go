@@ -66,8 +66,8 @@ func socket(id string) (string, error) {
 // runtimeDir is this user's directory for sockets, private to the user.
 func runtimeDir() (string, error) {
 	dir := "/run/stowage"
-	if os.Geteuid() != 0 || inUserNamespace() {
-		dir = filepath.Join(os.TempDir(), "stowage-"+strconv.Itoa(hostUID()))
+	if os.Geteuid() != 0 {
+		dir = filepath.Join(os.TempDir(), "stowage-"+strconv.Itoa(os.Geteuid()))
 		if xdg := os.Getenv("XDG_RUNTIME_DIR"); xdg != "" {
 			dir = filepath.Join(xdg, "stowage")
 		}

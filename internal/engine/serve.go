@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -30,12 +31,12 @@ func serve(cfg childConfig) error {
 		return fmt.Errorf("another engine holds %s: %w", c.lockFile(), err)
 	}
 	defer lock.Close()
-	path, err := socket(cfg.ID)
-	if err != nil {
-		return err
-	}
+	path := cfg.Socket
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove the socket of an engine that is gone: %w", err)
+	}
+	if err := prepareRuntime(cfg); err != nil {
+		return err
 	}
 	removeCgroups(cfg.ID)
 	defer removeCgroups(cfg.ID)
@@ -67,6 +68,20 @@ func serve(cfg childConfig) error {
 	done()
 	stopServer(d.server)
 	return err
+}
+
+// prepareRuntime gives runc a directory of its own for its state, which a user
+// namespace's root cannot have in /run: runc honours XDG_RUNTIME_DIR there
+// unless USER is root.
+func prepareRuntime(cfg childConfig) error {
+	if !inUserNamespace() {
+		return nil
+	}
+	dir := filepath.Join(cfg.Root, "run")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make a directory for runc: %w", err)
+	}
+	return errors.Join(os.Setenv("XDG_RUNTIME_DIR", dir), os.Setenv("USER", "stowage"))
 }
 
 // stopServer lets running builds end for a while, then cuts them off.

@@ -41,7 +41,11 @@ func (c Config) spawn(ctx context.Context) error {
 		return err
 	}
 	defer says.Close()
-	cmd, err := c.command(id, log, tell)
+	path, err := socket(id)
+	if err != nil {
+		return errors.Join(err, tell.Close())
+	}
+	cmd, err := c.command(childConfig{Root: c.Root, ID: id, Socket: path, Idle: c.Idle, Registries: c.Registries}, log, tell)
 	if err == nil {
 		err = startMapped(cmd)
 	}
@@ -54,12 +58,12 @@ func (c Config) spawn(ctx context.Context) error {
 }
 
 // command is this program as the engine's init.
-func (c Config) command(id string, log, tell *os.File) (*exec.Cmd, error) {
+func (c Config) command(child childConfig, log, tell *os.File) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	arg, err := json.Marshal(childConfig{Root: c.Root, ID: id, Idle: c.Idle, Registries: c.Registries})
+	arg, err := json.Marshal(child)
 	if err != nil {
 		return nil, err
 	}
