@@ -103,19 +103,36 @@ func CheckStale(saved *Plan, r *Resolved, now *Plan) error {
 	if len(diffs) > 0 {
 		return &StaleError{Differences: diffs}
 	}
+	if diffs = unplanned(saved, now); len(diffs) > 0 {
+		return &StaleError{Differences: diffs}
+	}
+	return nil
+}
+
+// unplanned says what is to be done now and is not in the saved plan. Of the
+// steps of one package that follow from each other the first is enough.
+func unplanned(saved, now *Plan) []string {
 	planned := map[string]bool{}
 	for _, s := range saved.Steps {
 		planned[s.ID] = true
 	}
+	var diffs []string
+	said := map[string]bool{} // packages
 	for _, s := range now.Steps {
-		if !planned[s.ID] && s.Kind == KindBuild {
+		if planned[s.ID] || s.Kind == KindReuse || said[s.Package] && s.Kind != KindBuild {
+			continue
+		}
+		switch {
+		case saved.Package(s.Package) == nil && said[s.Package]:
+			continue
+		case saved.Package(s.Package) == nil:
+			diffs = append(diffs, fmt.Sprintf("package %s was not in it", s.Package))
+		case planned[string(KindReuse)+":"+NodeID(s.Package, s.Platform)] && s.Kind == KindBuild:
 			diffs = append(diffs, fmt.Sprintf("%s for %s was there and is gone", s.Package, s.Platform))
-		} else if !planned[s.ID] && s.Kind != KindReuse {
+		default:
 			diffs = append(diffs, fmt.Sprintf("%s was not needed and is now", s.ID))
 		}
+		said[s.Package] = true
 	}
-	if len(diffs) > 0 {
-		return &StaleError{Differences: diffs}
-	}
-	return nil
+	return diffs
 }

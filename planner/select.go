@@ -59,12 +59,12 @@ func (r *Resolved) selectOne(arg, dir string, within []string) ([]string, error)
 	case isDirectory(arg):
 		return r.selectDirectory(arg, dir)
 	}
-	if _, err := path.Match(escapeBrackets(arg), ""); err != nil {
+	if _, err := matchName(arg, ""); err != nil {
 		return nil, fmt.Errorf("select %q: bad glob: %w", arg, err)
 	}
 	var found []string
 	for _, p := range r.Packages {
-		match, _ := path.Match(escapeBrackets(arg), p.Name)
+		match, _ := matchName(arg, p.Name)
 		if match || p.Declaration.Block == arg {
 			found = append(found, p.Name)
 		}
@@ -125,10 +125,12 @@ func isDirectory(arg string) bool {
 		(strings.Contains(arg, "/") && !strings.Contains(arg, "["))
 }
 
-// escapeBrackets makes the brackets of an instance key literal in a glob:
+// matchName matches a package's name with a glob in which the brackets of an
+// instance's key are literal, and a slash in it is a character like others:
 // app["*"] selects every instance of app.
-func escapeBrackets(glob string) string {
-	return strings.NewReplacer("[", "\\[", "]", "\\]").Replace(glob)
+func matchName(glob, name string) (bool, error) {
+	literal := strings.NewReplacer("[", "\\[", "]", "\\]", "/", "\x00")
+	return path.Match(literal.Replace(glob), strings.ReplaceAll(name, "/", "\x00"))
 }
 
 // suggestion is "; did you mean X?" for the nearest name, if one is near.
