@@ -6,9 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/stowage-build/stowage"
 	"github.com/stowage-build/stowage/planner"
@@ -30,6 +34,9 @@ func main() {
 	if stowage.Reexec() {
 		return
 	}
+	// Libraries log connections that end as if that were news.
+	log.SetOutput(io.Discard)
+	logrus.SetOutput(io.Discard)
 	os.Exit(run(os.Args[1:]))
 }
 
