@@ -97,3 +97,33 @@ func (w *world) bench(b *testing.B) {
 func (l listed) Set(_ context.Context, spec planner.SourceSpec) (*planner.SourceSet, error) {
 	return l.sets[spec.Context], nil
 }
+
+// BenchmarkResolveHub resolves packages that all mention the same few.
+func BenchmarkResolveHub(b *testing.B) {
+	for _, n := range []int{1000, 5000} {
+		const hubs = 10
+		var root strings.Builder
+		root.WriteString(header)
+		for i := range n {
+			fmt.Fprintf(&root, "package \"p%05d\" {\n  dockerfile_inline = \"FROM scratch\"\n  args = {\n", i)
+			for k := range hubs {
+				if i >= hubs {
+					fmt.Fprintf(&root, "    A%d = package.p%05d.ref\n", k, k)
+				}
+			}
+			root.WriteString("  }\n}\n")
+		}
+		s := newSetup(b, tree{"stowage.hcl": root.String()})
+		ws := s.load()
+		opts := s.options()
+		opts.Sources = listed{s.sources, map[string]*planner.SourceSet{".": {}}}
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := planner.Resolve(b.Context(), ws, opts); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

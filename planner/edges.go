@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func (r *resolver) connect(name string, e *entry) {
 	p.tidy()
 	for _, edge := range p.Edges {
 		if dep := r.entries[edge.To]; dep.state != finished {
-			e.needs[edge.To] = true
+			r.await(name, e.needs, edge.To)
 		}
 	}
 }
@@ -87,7 +88,7 @@ func (r *resolver) connectPinned(p *Package, e *entry, use imageUse, candidates 
 		}
 		dep := r.entries[name]
 		if dep.state != finished {
-			e.soft[name] = true
+			r.await(p.Name, e.soft, name)
 			return // settled when the package is finished
 		}
 		if dep.pkg != nil && dep.pkg.Tag == tagOf(use.Name) {
@@ -140,6 +141,9 @@ func (r *resolver) respect(p *Package, use imageUse, owner string) {
 // tag is another image. (A tag that is written out can; see checkReleased.)
 // It reports whether there were any.
 func (r *resolver) releaseSoft() bool {
+	if !slices.ContainsFunc(r.names, func(name string) bool { return len(r.entries[name].soft) > 0 }) {
+		return false
+	}
 	waits := r.waits()
 	released := false
 	for _, name := range r.names {
@@ -187,6 +191,10 @@ func (r *resolver) checkReleased() {
 		}
 	}
 }
+
+// mayBeCyclic reports whether the package is stuck, or has an edge that was
+// found after it was finished.
+func (e *entry) mayBeCyclic() bool { return e.state != finished || len(e.released) > 0 }
 
 // waits is the graph of what packages depend on and wait for, as far as it is
 // known.
@@ -264,6 +272,9 @@ func (r *resolver) checkPlatforms(p *Package) hcl.Diagnostics {
 
 // reportCycle reports a cycle, if there is one. Nothing waits softly any more.
 func (r *resolver) reportCycle() {
+	if !slices.ContainsFunc(r.names, func(name string) bool { return r.entries[name].mayBeCyclic() }) {
+		return
+	}
 	path := r.waits().Cycle()
 	if path == nil {
 		return
@@ -302,7 +313,10 @@ func (r *resolver) edgeOrigin(from, to string) (string, hcl.Range) {
 // one for each origin.
 func uniqueEdges(edges []Edge) []Edge {
 	slices.SortStableFunc(edges, func(a, b Edge) int {
-		return compareStrings(a.To, b.To, a.Origin, b.Origin, location(&a.Range), location(&b.Range))
+		return cmp.Or(
+			cmp.Compare(a.To, b.To), cmp.Compare(a.Origin, b.Origin), cmp.Compare(a.Range.Filename, b.Range.Filename),
+			cmp.Compare(a.Range.Start.Line, b.Range.Start.Line), cmp.Compare(a.Range.Start.Column, b.Range.Start.Column),
+		)
 	})
 	return slices.CompactFunc(edges, func(a, b Edge) bool { return a.To == b.To && a.Origin == b.Origin })
 }

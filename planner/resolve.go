@@ -83,7 +83,8 @@ type resolver struct {
 
 	entries map[string]*entry
 	names   []string // sorted
-	waiters map[string][]string
+	// waiters are the packages that wait for one, or did.
+	waiters map[string]map[string]bool
 	notes   []Diagnostic
 	diags   hcl.Diagnostics
 }
@@ -93,14 +94,14 @@ func newResolver(ws *schema.Workspace, opts ResolveOptions) *resolver {
 		ws: ws, opts: opts,
 		repos:   map[string][]string{},
 		entries: map[string]*entry{},
-		waiters: map[string][]string{},
+		waiters: map[string]map[string]bool{},
 	}
 	for _, d := range ws.Packages {
 		r.names = append(r.names, d.Name)
 		r.repos[normalRepository(d.Repository)] = append(r.repos[normalRepository(d.Repository)], d.Name)
 		e := &entry{decl: d, needs: map[string]bool{}, soft: map[string]bool{}}
 		for _, ref := range d.References {
-			e.needs[ref.Package] = true
+			r.await(d.Name, e.needs, ref.Package)
 		}
 		r.entries[d.Name] = e
 	}
@@ -173,23 +174,18 @@ func (r *resolver) movable(names []string) []string {
 		e := r.entries[name]
 		if (e.state == waiting || e.state == examined) && len(e.needs) == 0 && len(e.soft) == 0 {
 			out = append(out, name)
-		} else if e.state == waiting || e.state == examined {
-			r.await(name, e)
 		}
 	}
 	return out
 }
 
-// await registers name with the packages it needs, and drops those that are
-// finished already.
-func (r *resolver) await(name string, e *entry) {
-	for _, m := range []map[string]bool{e.needs, e.soft} {
-		for _, need := range sortedKeys(m) {
-			if !slices.Contains(r.waiters[need], name) {
-				r.waiters[need] = append(r.waiters[need], name)
-			}
-		}
+// await adds dep to what a package waits for: its needs or its soft ones.
+func (r *resolver) await(name string, kind map[string]bool, dep string) {
+	kind[dep] = true
+	if r.waiters[dep] == nil {
+		r.waiters[dep] = map[string]bool{}
 	}
+	r.waiters[dep][name] = true
 }
 
 // start returns the work of name's next phase.
@@ -234,7 +230,7 @@ func (r *resolver) absorb(o outcome) []string {
 
 // release tells those that waited for name that it is finished.
 func (r *resolver) release(name string) []string {
-	woken := r.waiters[name]
+	woken := sortedKeys(r.waiters[name])
 	delete(r.waiters, name)
 	for _, w := range woken {
 		e := r.entries[w]
