@@ -22,15 +22,15 @@ const usersLimit = 60 * time.Second
 // something below dir, after it has waited for them to end.
 func CheckUnused(t testing.TB, dir string) {
 	t.Helper()
-	if err := awaitUnused(dir); err != nil {
+	if err := awaitUnused(dir, usersLimit); err != nil {
 		t.Error(err)
 	}
 }
 
-// awaitUnused waits until nothing uses dir, at most usersLimit.
-func awaitUnused(dir string) error {
+// awaitUnused waits until nothing uses dir, at most as long as the limit.
+func awaitUnused(dir string, limit time.Duration) error {
 	users, err := Users(dir)
-	for deadline := time.Now().Add(usersLimit); err == nil && len(users) > 0; users, err = Users(dir) {
+	for deadline := time.Now().Add(limit); err == nil && len(users) > 0; users, err = Users(dir) {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("left behind in %s:\n\t%s", dir, strings.Join(users, "\n\t"))
 		}

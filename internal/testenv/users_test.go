@@ -36,6 +36,9 @@ func TestUsersOfEveryKind(t *testing.T) {
 			if !strings.Contains(users[0], "echo ready") {
 				t.Errorf("the user is %q, want the process's command in it", users[0])
 			}
+			if err := awaitUnused(dir, 0); err == nil || !strings.Contains(err.Error(), users[0]) {
+				t.Errorf("left behind: %v, want %q in it", err, users[0])
+			}
 			expectUsers(t, filepath.Dir(dir), 1)
 			expectUsers(t, dir+"x", 0)
 			expectUsers(t, dir[:len(dir)-1], 0)

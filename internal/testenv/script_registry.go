@@ -1,0 +1,80 @@
+package testenv
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func registryCommand(ts *testscript.TestScript, neg bool, args []string) {
+	s := scriptOf(ts, !neg && (len(args) == 1 || len(args) == 2), "registry start|start-secure|stop|restart|wipe [NAME]")
+	name := nameIn(args[1:])
+	switch args[0] {
+	case "start", "start-secure":
+		ts.Check(s.startRegistry(ts, name, args[0] == "start-secure"))
+	case "stop":
+		ts.Check(s.registry(ts, name).Stop())
+	case "restart":
+		ts.Check(s.registry(ts, name).Restart())
+	case "wipe":
+		ts.Check(s.registry(ts, name).Wipe())
+	default:
+		ts.Fatalf("registry %s: want start, start-secure, stop, restart or wipe", args[0])
+	}
+}
+
+func baseImageCommand(ts *testscript.TestScript, neg bool, args []string) {
+	s := scriptOf(ts, !neg && len(args) <= 1, "baseimage [NAME]")
+	_, err := s.registry(ts, nameIn(args)).pushBaseImage(s.t.Context())
+	ts.Check(err)
+}
+
+// nameIn is the registry that a command's last argument names.
+func nameIn(args []string) string {
+	if len(args) == 0 {
+		return "REGISTRY"
+	}
+	return args[0]
+}
+
+func (s *script) registry(ts *testscript.TestScript, name string) *Registry {
+	r := s.registries[name]
+	if r == nil {
+		ts.Fatalf("no registry %s was started", name)
+	}
+	return r
+}
+
+func (s *script) startRegistry(ts *testscript.TestScript, name string, secure bool) error {
+	if s.registries[name] != nil {
+		return s.registries[name].Start()
+	}
+	dir := filepath.Join(s.dir, "registry-"+name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	start := StartRegistry
+	if secure {
+		start = StartSecureRegistry
+	}
+	r, err := start(dir)
+	if err != nil {
+		return err
+	}
+	s.registries[name] = r
+	ts.Setenv(name, r.Host)
+	if !secure {
+		return nil
+	}
+	ts.Setenv("SSL_CERT_FILE", r.Authority())
+	config, err := r.DockerConfig()
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(s.home(), ".docker", "config.json")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, config, 0o600)
+}
