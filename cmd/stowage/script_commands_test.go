@@ -198,15 +198,19 @@ func killApplyCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	rounds, err := strconv.Atoi(args[0])
 	ts.Check(err)
+	apply := func(round int) []string {
+		return append([]string{"apply", "--var", fmt.Sprintf("salt=round %d", round)}, args[1:]...)
+	}
+	start := time.Now()
+	ts.Check(ts.Exec("stowage", apply(-1)...))
+	whole := time.Since(start)
 	killed := 0
 	for round := range rounds {
-		apply := append([]string{"apply", "--var", fmt.Sprintf("salt=round %d", round)}, args[1:]...)
-		after := time.Duration(20+rand.IntN(1500)) * time.Millisecond
-		if killAfter(ts, after, apply) {
+		if killAfter(ts, rand.N(whole), apply(round)) {
 			killed++
 		}
 		ts.Check(ts.Exec("stowage", "store", "verify"))
-		ts.Check(ts.Exec("stowage", apply...))
+		ts.Check(ts.Exec("stowage", apply(round)...))
 		ts.Check(ts.Exec("stowage", "store", "verify"))
 	}
 	ts.Logf("%d of %d applies were killed before they had ended", killed, rounds)

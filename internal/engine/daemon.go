@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,8 +66,8 @@ func (d *daemon) Close() error { return d.controller.Close() }
 func newDaemon(stop context.Context, cfg childConfig) (*daemon, error) {
 	version.Version = Version
 	apicaps.ExportedProduct = "buildkit"
-	root := filepath.Join(cfg.Root, "buildkit")
-	if err := os.MkdirAll(root, 0o700); err != nil {
+	root, err := stateDir(cfg)
+	if err != nil {
 		return nil, fmt.Errorf("make the builder's directory: %w", err)
 	}
 	controller, err := newController(stop, cfg, root)
@@ -81,6 +82,23 @@ func newDaemon(stop context.Context, cfg childConfig) (*daemon, error) {
 	)
 	controller.Register(server)
 	return &daemon{server: server, controller: controller}, nil
+}
+
+// stateDir makes the directory of BuildKit's state and removes those of other
+// ids. An engine whose store was removed may go on for a moment and collect
+// its garbage by path: it must not find ours there.
+func stateDir(cfg childConfig) (string, error) {
+	dir := filepath.Join(cfg.Root, "buildkit-"+cfg.ID)
+	others, err := filepath.Glob(filepath.Join(cfg.Root, "buildkit-*"))
+	if err != nil {
+		return "", err
+	}
+	for _, other := range others {
+		if other != dir {
+			err = errors.Join(err, os.RemoveAll(other))
+		}
+	}
+	return dir, errors.Join(err, os.MkdirAll(dir, 0o700))
 }
 
 // newController opens the state and makes the controller, which closes it.
