@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -35,6 +36,7 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"copyimages":   copyImagesCommand,
 		"catimage":     catImageCommand,
 		"killapply":    killApplyCommand,
+		"killbuilder":  killBuilderCommand,
 	}
 }
 
@@ -188,15 +190,15 @@ func fileIn(image v1.Image, name string) ([]byte, error) {
 	}
 }
 
-// killApplyCommand kills stowage apply in the middle, again and again, each
-// time with other inputs, so that there is always something to build. After
-// each kill the store must be sound, and the next apply must complete:
-// killapply ROUNDS ARG…
+// killApplyCommand kills stowage apply in the middle, KILLS times, each time
+// with other inputs, so that there is always something to build. After each
+// kill the store must be sound, and the next apply must complete:
+// killapply KILLS ARG…
 func killApplyCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: killapply rounds args...")
+		ts.Fatalf("usage: killapply kills args...")
 	}
-	rounds, err := strconv.Atoi(args[0])
+	kills, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	apply := func(round int) []string {
 		return append([]string{"apply", "--var", fmt.Sprintf("salt=round %d", round)}, args[1:]...)
@@ -204,19 +206,64 @@ func killApplyCommand(ts *testscript.TestScript, neg bool, args []string) {
 	start := time.Now()
 	ts.Check(ts.Exec("stowage", apply(-1)...))
 	whole := time.Since(start)
-	killed := 0
-	for round := range rounds {
+	for round := 0; kills > 0; round++ {
 		if killAfter(ts, rand.N(whole), apply(round)) {
-			killed++
+			kills--
+		} else {
+			whole = whole * 4 / 5 // it ends sooner than that
 		}
 		ts.Check(ts.Exec("stowage", "store", "verify"))
 		ts.Check(ts.Exec("stowage", apply(round)...))
 		ts.Check(ts.Exec("stowage", "store", "verify"))
 	}
-	ts.Logf("%d of %d applies were killed before they had ended", killed, rounds)
-	if killed < rounds/2 {
-		ts.Fatalf("only %d of %d applies were killed before they had ended", killed, rounds)
+}
+
+// killBuilderCommand kills a process of the embedded builder while stowage
+// apply builds, ROUNDS times; apply must succeed all the same:
+// killbuilder ROUNDS ARG…
+func killBuilderCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: killbuilder rounds args...")
 	}
+	rounds, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for round := range rounds {
+		stage := []string{"init", "serve"}[round%2]
+		killed := make(chan error, 1)
+		go func() { killed <- killStage(ts.Getenv("STOWAGE_STORE"), stage, "sleep") }()
+		ts.Check(ts.Exec("stowage", append([]string{"apply", "--var", fmt.Sprintf("salt=round %d", round)}, args[1:]...)...))
+		ts.Check(<-killed)
+	}
+}
+
+// killStage waits until a program runs in a build and kills the stage of the
+// store's engine.
+func killStage(store, stage, program string) error {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		engine, building := 0, false
+		dirs, err := filepath.Glob("/proc/[0-9]*")
+		if err != nil {
+			return err
+		}
+		for _, dir := range dirs {
+			line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+			if err != nil {
+				continue // it has ended
+			}
+			words := strings.Split(string(line), "\x00")
+			building = building || path.Base(words[0]) == program || strings.Contains(string(line), "/"+program+"\x00")
+			if len(words) > 3 && words[1] == "__engine" && words[2] == stage && strings.Contains(words[3], store) {
+				engine, err = strconv.Atoi(path.Base(dir))
+				if err != nil {
+					return err
+				}
+			}
+		}
+		if engine > 0 && building {
+			return syscall.Kill(engine, syscall.SIGKILL)
+		}
+	}
+	return fmt.Errorf("no %s and engine %s for the store %s in a minute", program, stage, store)
 }
 
 // killAfter starts stowage, kills it after a while, and reports whether that
