@@ -1,0 +1,52 @@
+# Works on Debian 12 with Go, gcc, make, git and apt: what else the tests and
+# the demo need, .ci/setup installs.
+
+GO          ?= go
+VERSION     ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo dev)
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BENCH       ?= .
+
+# The Go modules of this repository: Stowage, and a program that uses its API.
+MODULES = . examples/library
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/stowage
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/stowage ./cmd/stowage
+
+.PHONY: demo
+demo: ## Build and push examples/quickstart for two platforms, and plan it again
+	@.ci/setup
+	@echo 'Building bin/stowage. The first time this takes a few minutes.'
+	@$(MAKE) --no-print-directory build
+	@.ci/demo
+
+.PHONY: setup
+setup: ## Install what the tests and the demo run
+	.ci/setup
+
+.PHONY: test
+test: setup lint ## Check everything and run all tests, against real builders and registries
+	$(GO) test -race -shuffle=on -vet=off -timeout 60m ./...
+
+.PHONY: lint
+lint: ## Check formatting, module files, go vet and staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard --deduplicate '*.go')) || exit; \
+	  test -z "$$unformatted" || { echo "gofmt would change:" $$unformatted; exit 1; }
+	set -e; for module in $(MODULES); do \
+	  (cd $$module && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...); \
+	done
+
+.PHONY: bench
+bench: ## Run the benchmarks; BENCH=regexp chooses some
+	.ci/setup
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin
