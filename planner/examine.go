@@ -196,6 +196,9 @@ func (r *resolver) native(platform string) string {
 // of files that are not HCL carry no excerpt.
 func dockerfileDiagnostic(p *Package, err error) *hcl.Diagnostic {
 	rng := p.Range("dockerfile")
+	if p.Dockerfile == "" {
+		rng = p.Range("dockerfile_inline")
+	}
 	d := &hcl.Diagnostic{
 		Severity: hcl.DiagError,
 		Summary:  "Cannot read the Dockerfile of package " + p.Name,

@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"context"
 	"io/fs"
 	"testing"
 	"testing/fstest"
@@ -248,6 +249,53 @@ func TestHashIgnoresWhatIsNoInput(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What goes by one name in two places is two inputs.
+func TestHashTellsPlacesApart(t *testing.T) {
+	for name, pair := range map[string][2]string{
+		"label, annotation":         {`labels = { x = "1" }`, `annotations = { x = "1" }`},
+		"arguments of platforms":    {"platform \"linux/amd64\" {\n args = { A = \"1\" }\n}", "platform \"linux/arm64\" {\n args = { A = \"1\" }\n}"},
+		"argument, of one platform": {`args = { A = "1" }`, "platform \"linux/arm64\" {\n args = { A = \"1\" }\n}"},
+		"secret, ssh":               {"secret \"x\" {\n env = \"X\"\n}", `ssh = ["x"]`},
+		"target, revision":          {`target = "x"`, `revision = "x"`},
+		"context of no files, none": {`contexts = { x = "empty" }`, ``},
+		"contexts of one file":      {`contexts = { x = "one" }`, `contexts = { x = "other" }`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var hashes [2]string
+			for i, attributes := range pair {
+				files := inline(map[string]string{"app": attributes}).with(tree{"one/a": "", "other/b": ""})
+				s := newSetup(t, files)
+				s.files["empty"] = &fstest.MapFile{Mode: fs.ModeDir | 0o755}
+				hashes[i] = s.only("app").Hash
+			}
+			if hashes[0] == hashes[1] {
+				t.Error("they have one hash")
+			}
+		})
+	}
+}
+
+// only resolves with a context that holds nothing, whatever the tree holds.
+func (s *setup) only(name string) *planner.Package {
+	opts := s.options()
+	opts.Sources = contextless{s.sources}
+	r, diags, err := planner.Resolve(s.tb.Context(), s.load(), opts)
+	if err != nil || diags.HasErrors() {
+		s.tb.Fatal(err, list(diags))
+	}
+	return r.Package(name)
+}
+
+// contextless are sources whose root directory is an empty context.
+type contextless struct{ planner.Sources }
+
+func (c contextless) Set(ctx context.Context, spec planner.SourceSpec) (*planner.SourceSet, error) {
+	if spec.Context == "." {
+		return &planner.SourceSet{}, nil
+	}
+	return c.Sources.Set(ctx, spec)
 }
 
 // The registry is no input, as long as nothing mentions it: an argument that

@@ -18,8 +18,7 @@ const lookups = 64
 func (m *maker) lookup(ctx context.Context, nodes []*node) error {
 	needed := map[string][]*node{}
 	for _, n := range nodes {
-		f := m.images[n.pkg.Name]
-		if f == nil || m.ports.Registry != nil && !f.asked && !f.storeHas([]*node{n}) {
+		if f := m.images[n.pkg.Name]; f == nil || !f.asked && !f.storeHas([]*node{n}) {
 			needed[n.pkg.Name] = append(needed[n.pkg.Name], n)
 		}
 	}

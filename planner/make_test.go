@@ -364,6 +364,21 @@ func TestMakePushesAPlatformThatIsAdded(t *testing.T) {
 	})
 }
 
+// A node that was not asked for, and is built because another needs it, is no
+// reason to push.
+func TestMakePushesOnlyWhatIsWanted(t *testing.T) {
+	w := newWorld(t, inline(map[string]string{
+		"base": "", "app": from("FROM --platform=$BUILDPLATFORM registry.test/acme/base"),
+	}))
+	w.opts.Push, w.opts.Platforms = true, []string{arm64}
+	w.registry.add(w.r.Package("base"), arm64)
+	equal(t, "steps", describe(w.make()), []string{
+		"0 reuse:base:arm64 in_registry", "1 build:base:amd64 platform_missing",
+		"2 build:app:arm64 missing < build:base:amd64", "2 index:base < build:base:amd64",
+		"3 index:app < build:app:arm64", "4 push:app < index:app",
+	})
+}
+
 func TestMakeRefusesToPush(t *testing.T) {
 	s := newSetup(t, tree{
 		"stowage.hcl":    header + "package \"app\" {\n  context = \"app\"\n}\npackage \"other\" {\n  dockerfile_inline = \"FROM scratch\"\n}\n",

@@ -310,6 +310,14 @@ package "above" {
   args      = { BASE = package.broken.ref }
   labels    = { first = package.broken.platforms[0] }
 }
+package "gone" {
+  context = "gone"
+}
+package "ongone" {
+  args              = { BASE = package.gone.ref }
+  labels            = { first = package.gone.platforms[0] }
+  dockerfile_inline = "ARG BASE\nFROM $BASE\nNONSENSE"
+}
 package "badtag" {
   dockerfile_inline = "FROM scratch"
   tag = "${self.hash}/x"
@@ -339,16 +347,20 @@ package "tree" {
 		"broken/Dockerfile": "FROM scratch\nNONSENSE\n",
 		"above/Dockerfile":  "ARG BASE\nFROM $BASE\nMORE nonsense\n",
 		"name/Dockerfile":   "FROM Not/A:Name:at:all\n",
+		"gone/Dockerfile":   "FROM scratch\n",
 	})
+	s.sources.fail = map[string]error{"gone": fs.ErrNotExist}
 	diags := s.diagnose()
 	equal(t, "diagnostics", locations(diags), []string{
 		"above/Dockerfile:3 Cannot read the Dockerfile of package above",
 		"broken/Dockerfile:2 Cannot read the Dockerfile of package broken",
 		"name/Dockerfile:1 Bad image name",
 		"stowage.hcl:10 Cycle between packages",
-		"stowage.hcl:25 Bad tag",
-		"stowage.hcl:42 Platform missing in a dependency",
-		"stowage.hcl:46 Not supported yet",
+		"stowage.hcl:24 Cannot read the context of package gone",
+		"stowage.hcl:29 Cannot read the Dockerfile of package ongone",
+		"stowage.hcl:33 Bad tag",
+		"stowage.hcl:50 Platform missing in a dependency",
+		"stowage.hcl:54 Not supported yet",
 	})
 }
 
