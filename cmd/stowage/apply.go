@@ -171,13 +171,16 @@ func (e *env) planToApply(ctx context.Context, ws *stowage.Workspace, saved *pla
 // applyPlan runs a plan and reports on it.
 func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planner.Plan, flags applyFlags) error {
 	if plan.Errored {
-		if err := report.Plan(e.stderr, plan); err != nil {
+		if err := report.Plan(e.stderr, plan, report.PlanOptions{Color: e.colored(e.stderr)}); err != nil {
 			return err
 		}
 		return errFailed
 	}
 	fmt.Fprintln(e.stderr, report.Summary(plan))
-	reporter := e.reporter()
+	reporter, err := e.reporter()
+	if err != nil {
+		return err
+	}
 	result, err := ws.Apply(ctx, plan, stowage.ApplyOptions{
 		Jobs: flags.jobs, Schedule: executor.Schedule(flags.schedule), FailFast: flags.failFast,
 		Allow: flags.allow, Reporter: reporter,

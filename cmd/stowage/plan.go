@@ -111,7 +111,7 @@ func (e *env) finishPlan(plan *planner.Plan, format, out string, detailed bool) 
 
 func (e *env) printPlan(plan *planner.Plan, format string) error {
 	if format == "text" {
-		return report.Plan(e.stdout, plan)
+		return report.Plan(e.stdout, plan, report.PlanOptions{Color: e.colored(e.stdout)})
 	}
 	content, err := plan.Marshal()
 	if err == nil {

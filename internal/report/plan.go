@@ -6,177 +6,216 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
+
+	"github.com/charmbracelet/lipgloss"
 
 	"github.com/stowage-build/stowage/planner"
 )
 
+// PlanOptions say how the text of a plan looks.
+type PlanOptions struct {
+	// Color says to use colours.
+	Color bool
+}
+
+// listWidth is where lists in a plan are wrapped, in cells, so that a plan is
+// the same text whatever it is written to.
+const listWidth = 80
+
+// maxChanges is how many of a step's changes are shown.
+const maxChanges = 6
+
 // Plan writes a plan as text: its waves with the reason of every step, what
 // is reused, remarks, and the summary line.
-func Plan(w io.Writer, p *planner.Plan) error {
+func Plan(w io.Writer, p *planner.Plan, opts PlanOptions) error {
 	out := bufio.NewWriter(w)
+	t := planText{Plan: p, palette: newPalette(opts.Color)}
 	for i, wave := range p.Waves {
-		fmt.Fprintf(out, "Wave %d\n", i+1)
-		writeTable(out, planRows(p, wave))
-		fmt.Fprintln(out)
+		t.wave(out, i+1, wave)
 	}
-	if reused := reuseRows(p); len(reused) > 0 {
-		fmt.Fprintln(out, "Reused")
-		writeTable(out, reused)
-		fmt.Fprintln(out)
-	}
+	t.reused(out)
 	for _, d := range p.Diagnostics {
-		writeDiagnostic(out, d)
+		t.diagnostic(out, d)
 	}
-	fmt.Fprintln(out, Summary(p))
+	fmt.Fprintln(out, t.bold.Render(Summary(p)))
 	return out.Flush()
 }
 
-// writeTable writes rows of cells in aligned columns, indented by two.
-func writeTable(w io.Writer, rows [][]string) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.StripEscape)
-	for _, row := range rows {
-		fmt.Fprintf(t, "  %s\n", strings.TrimRight(strings.Join(row, "\t"), "\t"))
-	}
-	t.Flush()
+// planText writes the parts of one plan.
+type planText struct {
+	*planner.Plan
+	palette
 }
 
-// planRows makes one row for the steps of a wave that say the same of a
-// package's platforms.
-func planRows(p *planner.Plan, ids []string) [][]string {
-	var rows [][]string
-	at := map[string]int{}
-	for _, s := range stepsOf(p, ids) {
-		why := reason(s)
-		key := string(s.Kind) + "\x00" + s.Package + "\x00" + s.Tag + "\x00" + why
-		if i, ok := at[key]; ok {
-			rows[i][2] += ", " + s.Platform
-			continue
+// planRow is what a wave does to a package, on one or several platforms.
+type planRow struct {
+	kind          planner.Kind
+	name, on, why string
+}
+
+func (t *planText) wave(w io.Writer, number int, ids []string) {
+	steps := t.steps(ids)
+	fmt.Fprintf(w, "%s %s\n", t.bold.Render(fmt.Sprintf("Wave %d", number)), t.dim.Render("("+countKinds(steps)+")"))
+	rows := t.rows(steps)
+	cells := make([][]string, len(rows))
+	for i, r := range rows {
+		cells[i] = []string{string(r.kind), r.name, r.on, r.why}
+	}
+	writeTable(w, cells, func(row, column int) lipgloss.Style {
+		switch column {
+		case 0:
+			return t.kinds[rows[row].kind]
+		case 1:
+			return t.bold
+		case 3:
+			return t.dim
 		}
-		at[key] = len(rows)
-		rows = append(rows, []string{string(s.Kind), s.Package, s.Platform + s.Tag, why})
-	}
-	return rows
+		return lipgloss.Style{}
+	})
+	fmt.Fprintln(w)
 }
 
-// stepsOf returns the steps with the ids, in their order.
-func stepsOf(p *planner.Plan, ids []string) []planner.Step {
+// steps returns the steps of a wave, in their order.
+func (t *planText) steps(ids []string) []planner.Step {
+	wanted := map[string]bool{}
+	for _, id := range ids {
+		wanted[id] = true
+	}
 	var steps []planner.Step
-	for _, s := range p.Steps {
-		if _, ok := slices.BinarySearch(ids, s.ID); ok {
+	for _, s := range t.Steps {
+		if wanted[s.ID] {
 			steps = append(steps, s)
 		}
 	}
 	return steps
 }
 
-// reason is a step's reason and changes in one cell.
-func reason(s planner.Step) string {
-	switch {
-	case s.Reason == "":
-		return ""
-	case len(s.Changes) == 0:
-		return string(s.Reason)
+// countKinds is "3 to build, 1 to index".
+func countKinds(steps []planner.Step) string {
+	var s planner.Summary
+	for _, step := range steps {
+		switch step.Kind {
+		case planner.KindBuild:
+			s.Build++
+		case planner.KindPull:
+			s.Pull++
+		case planner.KindIndex:
+			s.Index++
+		case planner.KindPush:
+			s.Push++
+		case planner.KindTag:
+			s.Tag++
+		case planner.KindLoad:
+			s.Load++
+		}
 	}
-	const most = 6
-	changes := s.Changes
-	more := ""
-	if len(changes) > most {
-		more = fmt.Sprintf(" and %d more", len(changes)-most)
-		changes = changes[:most]
-	}
-	return string(s.Reason) + ": " + strings.Join(changes, ", ") + more
+	return strings.Join(toDo(s), ", ")
 }
 
-// reuseRows makes one row for each package with reused nodes.
-func reuseRows(p *planner.Plan) [][]string {
-	var rows [][]string
-	at := map[string]int{}
-	for _, s := range p.Steps {
-		if s.Kind != planner.KindReuse {
+// rows makes one row for the steps that say the same of a package's
+// platforms.
+func (t *planText) rows(steps []planner.Step) []*planRow {
+	var rows []*planRow
+	at := map[planRow]*planRow{}
+	for _, s := range steps {
+		key := planRow{kind: s.Kind, name: s.Package, why: t.reason(s)}
+		if s.Tag != "" {
+			key.on = s.Tag
+		}
+		row, ok := at[key]
+		if !ok {
+			row = &planRow{kind: key.kind, name: clean(key.name), on: s.Platform + s.Tag, why: key.why}
+			at[key] = row
+			rows = append(rows, row)
 			continue
 		}
-		key := s.Package + "\x00" + s.FoundIn
-		if i, ok := at[key]; ok {
-			rows[i][1] += ", " + s.Platform
-			continue
-		}
-		at[key] = len(rows)
-		rows = append(rows, []string{s.Package, s.Platform, "in " + s.FoundIn})
+		row.on += ", " + s.Platform
 	}
 	return rows
 }
 
-func writeDiagnostic(w io.Writer, d planner.Diagnostic) {
+// reason is why a step is there, or for pushes, where they go.
+func (t *planText) reason(s planner.Step) string {
+	if s.Kind == planner.KindPush {
+		if p := t.packageInfo(s.Package); p != nil {
+			return "to " + p.Ref
+		}
+	}
+	if s.Reason == "" || len(s.Changes) == 0 {
+		return string(s.Reason)
+	}
+	more := ""
+	if n := len(s.Changes) - maxChanges; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	changes := slices.Clone(s.Changes[:min(len(s.Changes), maxChanges)])
+	for i, c := range changes {
+		changes[i] = clean(c)
+	}
+	return string(s.Reason) + ": " + strings.Join(changes, ", ") + more
+}
+
+func (t *planText) packageInfo(name string) *planner.PackageInfo {
+	for i, p := range t.Packages {
+		if p.Name == name {
+			return &t.Packages[i]
+		}
+	}
+	return nil
+}
+
+// reused lists packages by where their nodes were found. Platforms are named
+// where they are not all that the package has.
+func (t *planText) reused(w io.Writer) {
+	for _, where := range []string{"registry", "store"} {
+		platforms := map[string][]string{}
+		nodes := 0
+		for _, s := range t.Steps {
+			if s.Kind == planner.KindReuse && s.FoundIn == where {
+				platforms[s.Package] = append(platforms[s.Package], s.Platform)
+				nodes++
+			}
+		}
+		if nodes == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%s %s\n", t.bold.Render("Reused from the "+where), t.dim.Render(fmt.Sprintf("(%d)", nodes)))
+		writeList(w, t.reusedNames(platforms), "  ", listWidth)
+		fmt.Fprintln(w)
+	}
+}
+
+func (t *planText) reusedNames(platforms map[string][]string) []string {
+	var names []string
+	for name, found := range platforms {
+		p := t.packageInfo(name)
+		text := clean(name)
+		if p == nil || len(p.Platforms) != len(found) {
+			text += " (" + strings.Join(found, ", ") + ")"
+		}
+		names = append(names, text)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (t *planText) diagnostic(w io.Writer, d planner.Diagnostic) {
+	style := lipgloss.Style{}
+	switch d.Severity {
+	case "error":
+		style = t.bad
+	case "warning":
+		style = t.alert
+	}
 	at := ""
 	if d.Location != "" {
-		at = " (" + d.Location + ")"
+		at = " (" + clean(d.Location) + ")"
 	}
-	fmt.Fprintf(w, "%s: %s%s\n", capitalised(d.Severity), d.Summary, at)
+	fmt.Fprintf(w, "%s %s%s\n", style.Render(capitalised(d.Severity)+":"), clean(d.Summary), at)
 	if d.Detail != "" {
-		fmt.Fprintf(w, "  %s\n", d.Detail)
+		fmt.Fprintln(w, indent(cleanLines(d.Detail)))
 	}
 	fmt.Fprintln(w)
-}
-
-// Summary is the line that ends a plan.
-func Summary(p *planner.Plan) string {
-	var todo []string
-	add := func(n int, what string) {
-		if n > 0 {
-			todo = append(todo, fmt.Sprintf("%d to %s", n, what))
-		}
-	}
-	s := p.Summary
-	add(s.Build, "build")
-	add(s.Pull, "pull")
-	add(s.Index, "index")
-	add(s.Push, "push")
-	add(s.Tag, "tag")
-	add(s.Load, "load")
-	line := "Plan: nothing to do"
-	if len(todo) > 0 {
-		line = "Plan: " + strings.Join(todo, ", ")
-	}
-	line += fmt.Sprintf("; %d reused", s.ReuseStore+s.ReuseRegistry)
-	var from []string
-	for _, f := range []struct {
-		n     int
-		where string
-	}{{s.ReuseRegistry, "registry"}, {s.ReuseStore, "store"}} {
-		if f.n > 0 {
-			from = append(from, fmt.Sprintf("%d %s", f.n, f.where))
-		}
-	}
-	if len(from) > 0 {
-		line += " (" + strings.Join(from, ", ") + ")"
-	}
-	return line + "." + estimate(p)
-}
-
-func estimate(p *planner.Plan) string {
-	if p.EstimateMS == 0 {
-		return ""
-	}
-	d := Duration(time.Duration(p.EstimateMS) * time.Millisecond)
-	if len(p.CriticalPath) == 0 {
-		return " Estimated " + d + "."
-	}
-	return fmt.Sprintf(" Estimated %s (critical path %s).", d, strings.Join(p.CriticalPath, " → "))
-}
-
-// Duration is a duration as people say it: 0.3s, 12s, 4m10s, 1h2m.
-func Duration(d time.Duration) string {
-	switch {
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm%ds", int(d.Minutes()), int(d.Seconds())%60)
-	}
-	return fmt.Sprintf("%dh%dm", int(d.Hours()), int(d.Minutes())%60)
 }
 
 func capitalised(s string) string {
@@ -184,4 +223,9 @@ func capitalised(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// indent joins lines, each indented by two.
+func indent(lines []string) string {
+	return "  " + strings.Join(lines, "\n  ")
 }

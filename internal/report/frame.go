@@ -1,0 +1,98 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// The view's lines are no wider than maxFrameWidth, although the terminal may
+// be: most terminals break lines anew when they become narrower, and lines
+// that are short enough stay as they are. minFrameHeight lines are shown in
+// the lowest terminal.
+const (
+	maxFrameWidth  = 100
+	minFrameHeight = 2
+)
+
+// frame is the picture of the view: a line about the run, and one for each
+// step under way. It is smaller than the terminal; when there are more steps
+// than lines, those that have run longest are shown. Lines of steps are
+// indented so that a cursor at the start of the last hides nothing.
+func (v *view) frame() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return ""
+	}
+	now := v.clock()
+	width := min(v.width-1, maxFrameWidth)
+	room := max(v.height-1, minFrameHeight) - 1
+	shown, more := v.running, 0
+	if len(shown) > room {
+		more = len(shown) - (room - 1)
+		shown = shown[:room-1]
+	}
+	lines := []string{v.header(now, width)}
+	names := nameWidth(shown, width)
+	for _, s := range shown {
+		lines = append(lines, v.stepLine(s, now, names, width))
+	}
+	if more > 0 {
+		lines = append(lines, v.dim.Render(cut(fmt.Sprintf("  … and %d more", more), width)))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// header is "12/40 done, 8 running, 1 failed, 1m12s".
+func (v *view) header(now time.Time, width int) string {
+	parts := []string{fmt.Sprintf("%d/%d done", v.ended, v.total), fmt.Sprintf("%d running", len(v.running))}
+	if v.failed > 0 {
+		parts = append(parts, fmt.Sprintf("%d failed", v.failed))
+	}
+	parts = append(parts, wholeSeconds(now.Sub(v.started)))
+	line := cut(strings.Join(parts, ", "), width)
+	if v.failed > 0 {
+		return v.bad.Render(line)
+	}
+	return v.bold.Render(line)
+}
+
+// nameWidth is the width of the column of names: that of the longest, but
+// less than half of the line.
+func nameWidth(steps []*viewStep, width int) int {
+	widest := 0
+	for _, s := range steps {
+		widest = max(widest, ansi.StringWidth(s.name))
+	}
+	return min(widest, width*2/5)
+}
+
+// timeWidth is the width of the column of times, the longest being "59m59s".
+const timeWidth = 6
+
+// stepLine is "  app linux/amd64  [2/5] RUN make   12s".
+func (v *view) stepLine(s *viewStep, now time.Time, names, width int) string {
+	current := s.current()
+	if s.attempt > 1 && s.waiting == "" {
+		current = fmt.Sprintf("(attempt %d) %s", s.attempt, current)
+	}
+	rest := max(width-2-names-2-2-timeWidth, 0)
+	name, current := pad(cut(s.name, names), names), pad(cut(current, rest), rest)
+	if s.waiting != "" {
+		current = v.alert.Render(current)
+	}
+	took := wholeSeconds(now.Sub(s.started))
+	took = strings.Repeat(" ", max(timeWidth-len(took), 0)) + took
+	return ansi.Truncate("  "+name+"  "+current+"  "+v.dim.Render(took), max(width, 0), "")
+}
+
+// cut shortens s to width cells.
+func cut(s string, width int) string { return ansi.Truncate(s, max(width, 0), "…") }
+
+// pad fills s up to width cells.
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(width-ansi.StringWidth(s), 0))
+}

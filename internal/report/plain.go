@@ -1,0 +1,176 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/planner"
+)
+
+// Plain writes a run as lines for logs. Each begins with the step it is about;
+// the instructions of a build are numbered in order of appearance, and their
+// output has their number.
+type Plain struct {
+	W io.Writer
+	// Color says to use colours.
+	Color bool
+
+	total, ended int
+	steps        map[string]*plainStep
+}
+
+// plainStep is what was said of a running build.
+type plainStep struct {
+	// shown is how many instructions have a number.
+	shown        int
+	instructions map[string]*plainInstruction
+}
+
+type plainInstruction struct {
+	number  int
+	started time.Time
+	ended   bool
+}
+
+// Report writes the lines of an event.
+func (p *Plain) Report(e executor.Event) {
+	switch e.Type {
+	case executor.EventRunStarted:
+		p.total, p.steps = e.Steps, map[string]*plainStep{}
+	case executor.EventStepStarted:
+		p.started(e)
+	case executor.EventStepProgress:
+		p.progress(e)
+	case executor.EventStepLog:
+		p.log(e)
+	case executor.EventStepRetry:
+		delete(p.steps, e.Step)
+		p.line(e, "attempt %d failed, trying again in %s: %s", e.Attempt, milliseconds(e.DelayMS), cleanText(e.Error))
+	case executor.EventStepFinished:
+		p.finished(e)
+	case executor.EventWarning:
+		for _, line := range cleanLines(e.Error) {
+			fmt.Fprintf(p.W, "Warning: %s\n", line)
+		}
+	}
+}
+
+// Close does nothing.
+func (*Plain) Close() error { return nil }
+
+func (p *Plain) started(e executor.Event) {
+	if e.Kind != planner.KindBuild {
+		return
+	}
+	text := "building"
+	if e.Reason != "" {
+		text += ": " + string(e.Reason)
+	}
+	if e.Attempt > 1 {
+		text = fmt.Sprintf("building, attempt %d", e.Attempt)
+	}
+	p.line(e, "%s", text)
+}
+
+// progress writes an instruction when it starts and when it ends.
+func (p *Plain) progress(e executor.Event) {
+	v := e.Vertex
+	if v == nil || isInternal(v.Name) {
+		return
+	}
+	in := p.instruction(e)
+	if in.ended || !v.Started && !v.Completed && v.Error == "" {
+		return
+	}
+	if in.number == 0 {
+		step := p.steps[e.Step]
+		step.shown++
+		in.number, in.started = step.shown, e.Time
+		p.line(e, "#%d %s", in.number, clean(v.Name))
+	}
+	took := Duration(e.Time.Sub(in.started))
+	in.ended = true
+	switch {
+	case v.Error != "":
+		p.line(e, "#%d failed after %s", in.number, took)
+	case v.Completed && v.Cached:
+		p.line(e, "#%d CACHED", in.number)
+	case v.Completed:
+		p.line(e, "#%d done in %s", in.number, took)
+	default:
+		in.ended = false
+	}
+}
+
+// isInternal says that an instruction is the builder's own bookkeeping.
+func isInternal(name string) bool { return strings.HasPrefix(name, "[internal]") }
+
+// instruction is what was said of the instruction that an event is about.
+func (p *Plain) instruction(e executor.Event) *plainInstruction {
+	if p.steps == nil {
+		p.steps = map[string]*plainStep{}
+	}
+	s := p.steps[e.Step]
+	if s == nil {
+		s = &plainStep{instructions: map[string]*plainInstruction{}}
+		p.steps[e.Step] = s
+	}
+	in := s.instructions[e.Vertex.Name]
+	if in == nil {
+		in = &plainInstruction{}
+		s.instructions[e.Vertex.Name] = in
+	}
+	return in
+}
+
+func (p *Plain) log(e executor.Event) {
+	if e.Dropped > 0 {
+		p.dropped(e)
+	}
+	prefix := ""
+	if e.Vertex != nil {
+		if in := p.instruction(e); in.number > 0 {
+			prefix = fmt.Sprintf("#%d ", in.number)
+		}
+	}
+	p.line(e, "%s%s", prefix, clean(e.Line))
+}
+
+func (p *Plain) dropped(e executor.Event) {
+	p.line(e, "… %d lines are only in the log", e.Dropped)
+}
+
+func (p *Plain) finished(e executor.Event) {
+	delete(p.steps, e.Step)
+	if e.Kind == planner.KindReuse {
+		p.total--
+		return
+	}
+	p.ended++
+	if e.Dropped > 0 {
+		p.dropped(e)
+	}
+	colors := newPalette(p.Color)
+	took := milliseconds(e.DurationMS)
+	count := fmt.Sprintf("[%d/%d]", p.ended, p.total)
+	switch e.Status {
+	case executor.StatusFailed:
+		p.line(e, "%s after %s: %s %s", colors.bad.Render("FAILED"), took, cleanText(e.Error), count)
+	case executor.StatusSkipped:
+		p.line(e, "skipped, because of %s %s", strings.Join(e.Because, ", "), count)
+	case executor.StatusCancelled:
+		p.line(e, "cancelled %s", count)
+	default:
+		p.line(e, "%s in %s %s", colors.good.Render(string(e.Status)), took, count)
+	}
+}
+
+// line writes lines that begin with the step's name, each at once.
+func (p *Plain) line(e executor.Event, format string, args ...any) {
+	for _, text := range strings.Split(strings.TrimRight(fmt.Sprintf(format, args...), "\n"), "\n") {
+		fmt.Fprintf(p.W, "[%s] %s\n", eventName(e), text)
+	}
+}

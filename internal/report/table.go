@@ -1,0 +1,58 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// writeTable writes rows of cells in aligned columns, indented by two. style
+// says how a cell looks; it does not change its width.
+func writeTable(w io.Writer, rows [][]string, style func(row, column int) lipgloss.Style) {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], ansi.StringWidth(cell))
+		}
+	}
+	for i, row := range rows {
+		line := &strings.Builder{}
+		gap := 2
+		for j, cell := range row {
+			if cell != "" {
+				line.WriteString(strings.Repeat(" ", gap))
+				line.WriteString(style(i, j).Render(cell))
+				gap = 0
+			}
+			gap += 2 + widths[j] - ansi.StringWidth(cell)
+		}
+		fmt.Fprintln(w, line)
+	}
+}
+
+// writeList writes items one after another, separated by commas, in lines of
+// at most width cells that are indented by indent.
+func writeList(w io.Writer, items []string, indent string, width int) {
+	line := indent
+	for i, item := range items {
+		if i < len(items)-1 {
+			item += ","
+		}
+		switch {
+		case line == indent:
+			line += item
+		case ansi.StringWidth(line)+1+ansi.StringWidth(item) > width:
+			fmt.Fprintln(w, line)
+			line = indent + item
+		default:
+			line += " " + item
+		}
+	}
+	fmt.Fprintln(w, line)
+}

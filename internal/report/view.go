@@ -1,0 +1,163 @@
+package report
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/planner"
+)
+
+// view is what the live view shows: the state of a run, made of its events.
+// Its methods may be called at once from several goroutines.
+type view struct {
+	palette
+	clock func() time.Time
+
+	mu            sync.Mutex
+	width, height int
+	started       time.Time
+	total, ended  int
+	failed        int
+	// running is in order of start, so that lines do not jump about.
+	running []*viewStep
+	steps   map[string]*viewStep
+	// notes are lines to stay on the screen that were not printed yet.
+	notes []string
+	// closed says that nothing is shown any more.
+	closed bool
+}
+
+// viewStep is a step that is under way.
+type viewStep struct {
+	name    string
+	started time.Time
+	attempt int
+	// waiting says that the last attempt failed and the next is to come.
+	waiting string
+	// active are the instructions under way, in order of start.
+	active []string
+	// last is the latest instruction that has ended.
+	last string
+}
+
+func newView(opts Options, width, height int) *view {
+	clock := opts.Clock
+	if clock == nil {
+		clock = time.Now
+	}
+	return &view{
+		palette: newPalette(opts.Color), clock: clock, width: width, height: height,
+		started: clock(), steps: map[string]*viewStep{},
+	}
+}
+
+func (v *view) report(e executor.Event) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch e.Type {
+	case executor.EventRunStarted:
+		v.total, v.started = e.Steps, e.Time
+	case executor.EventStepStarted:
+		v.stepStarted(e)
+	case executor.EventStepProgress:
+		if s := v.steps[e.Step]; s != nil && e.Vertex != nil {
+			s.progress(e.Vertex)
+		}
+	case executor.EventStepRetry:
+		if s := v.steps[e.Step]; s != nil {
+			s.active, s.last = nil, ""
+			s.waiting = "again in " + milliseconds(e.DelayMS) + ": " + clean(e.Error)
+		}
+	case executor.EventStepFinished:
+		v.stepFinished(e)
+	case executor.EventWarning:
+		v.note(v.alert.Render("Warning:"), e.Error)
+	}
+}
+
+func (v *view) stepStarted(e executor.Event) {
+	s := v.steps[e.Step]
+	if s == nil {
+		s = &viewStep{name: eventName(e), started: e.Time}
+		v.steps[e.Step] = s
+		v.running = append(v.running, s)
+	}
+	s.attempt, s.waiting = e.Attempt, ""
+}
+
+func (v *view) stepFinished(e executor.Event) {
+	if s := v.steps[e.Step]; s != nil {
+		delete(v.steps, e.Step)
+		i := slices.Index(v.running, s)
+		v.running = slices.Delete(v.running, i, i+1)
+	}
+	if e.Kind == planner.KindReuse {
+		v.total--
+		return
+	}
+	v.ended++
+	if e.Status == executor.StatusFailed {
+		v.failed++
+		v.note(v.bad.Render("FAILED")+" "+eventName(e)+" after "+milliseconds(e.DurationMS)+":", e.Error)
+	}
+}
+
+// note keeps a text to be printed above the view.
+func (v *view) note(title, text string) {
+	lines := cleanLines(text)
+	v.notes = append(v.notes, title+" "+lines[0])
+	for _, line := range lines[1:] {
+		v.notes = append(v.notes, "  "+line)
+	}
+}
+
+// progress takes note of an instruction's state.
+func (s *viewStep) progress(v *executor.EventVertex) {
+	name := clean(strings.TrimPrefix(v.Name, "[internal] "))
+	i := slices.Index(s.active, name)
+	switch {
+	case v.Completed || v.Error != "":
+		s.last = name
+		if i >= 0 {
+			s.active = slices.Delete(s.active, i, i+1)
+		}
+	case v.Started && i < 0:
+		s.active = append(s.active, name)
+	}
+}
+
+// current is what to say of the step now.
+func (s *viewStep) current() string {
+	switch {
+	case s.waiting != "":
+		return s.waiting
+	case len(s.active) > 0:
+		return s.active[len(s.active)-1]
+	}
+	return s.last
+}
+
+func (v *view) resize(width, height int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.width, v.height = width, height
+}
+
+// takeNotes returns the lines to be printed and forgets them.
+func (v *view) takeNotes() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	notes := v.notes
+	v.notes = nil
+	return notes
+}
+
+// close makes the view empty.
+func (v *view) close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.closed = true
+}
