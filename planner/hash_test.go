@@ -251,6 +251,18 @@ func TestHashIgnoresWhatIsNoInput(t *testing.T) {
 	}
 }
 
+// Images are found once for each platform, and are one input all the same.
+func TestHashIgnoresHowManyPlatformsUseAnImage(t *testing.T) {
+	files := inline(map[string]string{
+		"app": "platforms = [\"linux/amd64\"]\n" + from("FROM debian:13", "COPY --from=alpine:3.20 / /", "COPY --from=debian:13 / /"),
+	})
+	more := files.replace(t, "stowage.hcl", `platforms = ["linux/amd64"]`, `platforms = ["linux/amd64", "linux/arm64"]`)
+	a, b := resolve(t, files).Package("app"), resolve(t, more).Package("app")
+	if a.Hash != b.Hash {
+		t.Errorf("inputs are %+v, with a platform more %+v", a.Inputs.List, b.Inputs.List)
+	}
+}
+
 // What goes by one name in two places is two inputs.
 func TestHashTellsPlacesApart(t *testing.T) {
 	for name, pair := range map[string][2]string{

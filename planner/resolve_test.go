@@ -115,6 +115,7 @@ func TestResolveNormalisesRepositories(t *testing.T) {
 		{"docker.io/library", "base"},
 		{"docker.io/library", "docker.io/library/base"},
 		{"docker.io/library", "index.docker.io/library/base:latest"},
+		{"index.docker.io/acme", "acme/base"},
 		{"docker.io/acme", "acme/base"},
 		{"docker.io/acme", "docker.io/acme/base"},
 		{"localhost:5000", "localhost:5000/base"},
@@ -225,6 +226,10 @@ func TestResolveReleasesOnlyWhatIsInTheCircle(t *testing.T) {
 	}))
 	equal(t, "tool", edges(r, "tool"), nil)
 	equal(t, "app", edges(r, "app"), []string{"base FROM"})
+	equal(t, "notes", notes(r), []string{"tool: Pinned image of the workspace"})
+	if !slices.ContainsFunc(r.Package("app").Inputs.List, func(in planner.Input) bool { return in.Kind == "dependency" && in.Name == "base" }) {
+		t.Errorf("base is no input of app: %+v", r.Package("app").Inputs.List)
+	}
 }
 
 // A tag that is written out can be the one that is named, and then it is a

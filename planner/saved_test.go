@@ -98,6 +98,10 @@ func TestCheckStale(t *testing.T) {
 		"comments only":   {files: files.with(tree{"stowage.hcl": files["stowage.hcl"] + "# more\n"})},
 		"less to do":      {world: func(w *world) { w.stored("base", "mid") }},
 		"nothing to do":   {world: func(w *world) { w.stored("base", "mid", "app", "apart") }},
+		"inputs": {
+			files: files.replace(t, "stowage.hcl", `package "mid" {`, "package \"mid\" {\n  revision = \"2\""),
+			want:  []string{"the inputs of package app have changed", "the inputs of package mid have changed"},
+		},
 		"tag": {
 			files: files.replace(t, "stowage.hcl", `package "apart" {`, "package \"apart\" {\n  tag = \"v2\""),
 			want:  []string{"package apart was registry.test/acme/apart:"},
