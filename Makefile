@@ -36,7 +36,7 @@ test: setup lint ## Check everything and run all tests, against real builders an
 
 .PHONY: lint
 lint: ## Check formatting, module files, go vet and staticcheck
-	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard --deduplicate '*.go')) || exit; \
+	@unformatted=$$(gofmt -l .) || exit; \
 	  test -z "$$unformatted" || { echo "gofmt would change:" $$unformatted; exit 1; }
 	set -e; for module in $(MODULES); do \
 	  (cd $$module && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...); \
