@@ -16,11 +16,9 @@ import (
 // it needs.
 func (r *resolver) connect(name string, e *entry) {
 	p := e.pkg
-	mentioned := map[string]bool{}
 	for _, ref := range e.decl.References {
 		orderOnly := ref.Attribute == "depends_on"
 		p.Edges = append(p.Edges, Edge{To: ref.Package, Origin: ref.Attribute, Range: ref.Range, OrderOnly: orderOnly})
-		mentioned[ref.Package] = true
 	}
 	for _, use := range e.images {
 		if use.Context == "" {
