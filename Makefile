@@ -6,6 +6,9 @@ VERSION     ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCH       ?= .
 
+# A user's PATH often lacks the sbin directories, where runc is.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
 # The Go modules of this repository: Stowage, and a program that uses its API.
 MODULES = . examples/library
 
@@ -43,9 +46,9 @@ lint: ## Check formatting, module files, go vet and staticcheck
 	done
 
 .PHONY: bench
-bench: ## Run the benchmarks; BENCH=regexp chooses some
-	.ci/setup
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
+bench: setup ## Compare with bare BuildKit, and run the benchmarks; BENCH=regexp chooses some
+	$(GO) run ./internal/bench
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./schema ./graph ./planner ./internal/layout ./internal/registry
 
 .PHONY: clean
 clean: ## Remove what was built
