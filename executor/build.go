@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -39,16 +40,25 @@ func (w *worker) build(ctx context.Context, t *task) (Status, ocispec.Descriptor
 	if err := w.keep(ctx, t, res); err != nil {
 		return "", ocispec.Descriptor{}, err
 	}
-	if r := w.ports.Recorder; r != nil {
-		err := r.RecordDuration(t.pkg.Image, t.step.Platform, took)
-		if t.spec.Inputs != nil {
-			err = errors.Join(err, r.RecordInputs(t.pkg.Image, t.spec.Inputs))
-		}
-		if err != nil {
-			w.feed.warn(t, fmt.Errorf("record the build of %s: %w", t.node(), err))
-		}
-	}
+	w.record(t, took)
 	return StatusBuilt, res.Manifest, nil
+}
+
+// record tells what was built to those who plan the next time.
+func (w *worker) record(t *task, took time.Duration) {
+	r := w.ports.Recorder
+	if r == nil {
+		return
+	}
+	if err := r.RecordDuration(t.pkg.Image, t.step.Platform, took); err != nil {
+		w.feed.warn(t, fmt.Errorf("record how long %s took: %w", t.node(), err))
+	}
+	if t.spec.Inputs == nil {
+		return
+	}
+	if err := r.RecordInputs(t.pkg.Image, t.spec.Inputs); err != nil {
+		w.feed.warn(t, fmt.Errorf("record the inputs of %s: %w", t.node(), err))
+	}
 }
 
 // request completes the build with the images that it uses.
@@ -131,7 +141,7 @@ func (w *worker) openLog(t *task) {
 	}
 	out, path, err := w.ports.Logs.NodeLog(t.node())
 	if err != nil {
-		w.feed.warn(t, fmt.Errorf("open the log of %s: %w", t.node(), err))
+		w.feed.warn(t, err)
 		return
 	}
 	t.log.out, t.log.path = out, path

@@ -175,7 +175,8 @@ type Recorder interface {
 // Logs keeps the output of builds. Implementations are safe for concurrent use.
 type Logs interface {
 	// NodeLog opens the log of a node (package:platform), which is new in each
-	// run, and says where it is. It is called once for each build.
+	// run, and says where it is. It is called once for each build. An error
+	// says which log it is about: the build goes on without it.
 	NodeLog(node string) (w io.WriteCloser, path string, err error)
 }
 

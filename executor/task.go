@@ -79,7 +79,7 @@ type task struct {
 }
 
 // node names the node of a build in logs.
-func (t *task) node() string { return t.step.Package + ":" + t.step.Platform }
+func (t *task) node() string { return planner.NodeID(t.step.Package, t.step.Platform) }
 
 // event is an event about the task.
 func (t *task) event(kind EventType) Event {
