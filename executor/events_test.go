@@ -64,24 +64,26 @@ func TestEventsAsJSON(t *testing.T) {
 }
 
 func TestSkipIsTold(t *testing.T) {
-	h := newHarness(t, "build:a\nbuild:b < build:a")
-	h.failing("a")
-	h.apply(t.Context())
-	for _, e := range h.events.list {
-		if e.Type != executor.EventStepFinished {
-			continue
-		}
-		switch e.Package {
-		case "a":
-			if e.Status != executor.StatusFailed || e.Error != "build a for linux/amd64: process failed" {
-				t.Errorf("event is %+v", e)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, "build:a\nbuild:b < build:a")
+		h.failing("a")
+		h.apply(t.Context())
+		for _, e := range h.events.list {
+			if e.Type != executor.EventStepFinished {
+				continue
 			}
-		case "b":
-			if e.Status != executor.StatusSkipped || len(e.Because) != 1 || e.Because[0] != "build:a:"+amd64 || e.Attempt != 0 {
-				t.Errorf("event is %+v", e)
+			switch e.Package {
+			case "a":
+				if e.Status != executor.StatusFailed || e.Error != "build a for linux/amd64: process failed" {
+					t.Errorf("event is %+v", e)
+				}
+			case "b":
+				if e.Status != executor.StatusSkipped || len(e.Because) != 1 || e.Because[0] != "build:a:"+amd64 || e.Attempt != 0 {
+					t.Errorf("event is %+v", e)
+				}
 			}
 		}
-	}
+	})
 }
 
 // TestSlowReporter: builds go on while the reporter takes its time, and all
@@ -232,28 +234,30 @@ func TestLogTrouble(t *testing.T) {
 }
 
 func TestResultAsJSON(t *testing.T) {
-	h := newHarness(t, web)
-	h.failing("a")
-	result := h.apply(t.Context())
-	data, err := json.Marshal(result)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got struct {
-		Failed []struct {
-			Step  struct{ ID string }
-			Error string
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, web)
+		h.failing("a")
+		result := h.apply(t.Context())
+		data, err := json.Marshal(result)
+		if err != nil {
+			t.Fatal(err)
 		}
-		Skipped []struct{ Because []string }
-		Done    []map[string]any
-	}
-	if err := json.Unmarshal(data, &got); err != nil {
-		t.Fatal(err)
-	}
-	if len(got.Failed) != 1 || got.Failed[0].Error != result.Failed[0].Err.Error() || got.Failed[0].Step.ID != "build:a:"+amd64 {
-		t.Errorf("failed: %+v", got.Failed)
-	}
-	if len(got.Skipped) != 3 || len(got.Done) != 4 || strings.Contains(string(data), "0001-01-01") {
-		t.Errorf("result is %s", data)
-	}
+		var got struct {
+			Failed []struct {
+				Step  struct{ ID string }
+				Error string
+			}
+			Skipped []struct{ Because []string }
+			Done    []map[string]any
+		}
+		if err := json.Unmarshal(data, &got); err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Failed) != 1 || got.Failed[0].Error != result.Failed[0].Err.Error() || got.Failed[0].Step.ID != "build:a:"+amd64 {
+			t.Errorf("failed: %+v", got.Failed)
+		}
+		if len(got.Skipped) != 3 || len(got.Done) != 4 || strings.Contains(string(data), "0001-01-01") {
+			t.Errorf("result is %s", data)
+		}
+	})
 }

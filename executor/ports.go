@@ -213,9 +213,13 @@ type Ports struct {
 	Clock func() time.Time
 }
 
-// Transient reports whether err says of itself that trying again may help.
+// Transient reports whether err says of itself that trying again may help. A
+// BuildError never does, whatever it is about.
 func Transient(err error) bool {
 	for err != nil {
+		if _, ok := err.(*BuildError); ok {
+			return false
+		}
 		if t, ok := err.(interface{ Temporary() bool }); ok {
 			return t.Temporary()
 		}

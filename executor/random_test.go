@@ -42,7 +42,7 @@ type span struct{ started, ended int }
 // TestRandomPlans runs random plans with random trouble and checks what must
 // hold of every run.
 func TestRandomPlans(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(200) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 2))
 			h := newHarness(t, randomSteps(r))

@@ -36,8 +36,6 @@ const (
 	cancelled
 )
 
-func (s state) ended() bool { return s >= done }
-
 // task is a step in a run. What is below "fixed" is set before the run and
 // read by all; the rest belongs to the run's goroutine, except that a worker
 // owns log while the task is running.
