@@ -22,20 +22,19 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(context.Background(), *registry); err != nil {
+	ref, err := run(context.Background(), *registry)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "baseimage:", err)
 		os.Exit(1)
 	}
+	fmt.Println(ref)
 }
 
-func run(ctx context.Context, registry string) error {
+// run pushes the image and returns its reference.
+func run(ctx context.Context, registry string) (string, error) {
 	ref, err := name.ParseReference(registry + "/busybox:1")
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := baseimage.Push(ctx, ref, remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
-		return err
-	}
-	fmt.Println(ref)
-	return nil
+	return ref.String(), baseimage.Push(ctx, ref, remote.WithAuthFromKeychain(authn.DefaultKeychain))
 }
