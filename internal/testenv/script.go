@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// Script is what one testscript script has besides its working directory.
+// script is what one testscript script has besides its working directory.
 type script struct {
 	t testing.TB
 	// dir is outside of $WORK, which is a workspace: its home, its store and
