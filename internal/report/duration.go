@@ -8,9 +8,9 @@ import (
 // Duration is a duration as people say it: 0.3s, 12s, 4m10s, 1h2m. Less than
 // nothing counts as nothing.
 func Duration(d time.Duration) string {
-	d = max(d, 0)
+	d = max(d, 0).Round(100 * time.Millisecond)
 	switch {
-	case d.Round(100*time.Millisecond) < 10*time.Second:
+	case d < 10*time.Second:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", int(d.Seconds()))

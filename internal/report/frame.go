@@ -10,17 +10,18 @@ import (
 
 // The view's lines are no wider than maxFrameWidth, although the terminal may
 // be: most terminals break lines anew when they become narrower, and lines
-// that are short enough stay as they are. minFrameHeight lines are shown in
-// the lowest terminal.
+// that are short enough stay as they are. minFrameHeight is for the lowest
+// terminals.
 const (
 	maxFrameWidth  = 100
 	minFrameHeight = 2
 )
 
 // frame is the picture of the view: a line about the run, and one for each
-// step under way. It is smaller than the terminal; when there are more steps
-// than lines, those that have run longest are shown. Lines of steps are
-// indented so that a cursor at the start of the last hides nothing.
+// step under way. It takes three quarters of the terminal's height at most,
+// so that failures can be seen above it; when there are more steps than lines,
+// those that have run longest are shown. Lines of steps are indented so that a
+// cursor at the start of the last hides nothing.
 func (v *view) frame() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -29,7 +30,7 @@ func (v *view) frame() string {
 	}
 	now := v.clock()
 	width := min(v.width-1, maxFrameWidth)
-	room := max(v.height-1, minFrameHeight) - 1
+	room := max(v.height*3/4, minFrameHeight) - 1
 	shown, more := v.running, 0
 	if len(shown) > room {
 		more = len(shown) - (room - 1)
@@ -80,13 +81,23 @@ func (v *view) stepLine(s *viewStep, now time.Time, names, width int) string {
 		current = fmt.Sprintf("(attempt %d) %s", s.attempt, current)
 	}
 	rest := max(width-2-names-2-2-timeWidth, 0)
-	name, current := pad(cut(s.name, names), names), pad(cut(current, rest), rest)
+	name, current := pad(s.shortName(names), names), pad(cut(current, rest), rest)
 	if s.waiting != "" {
 		current = v.alert.Render(current)
 	}
 	took := wholeSeconds(now.Sub(s.started))
 	took = strings.Repeat(" ", max(timeWidth-len(took), 0)) + took
 	return ansi.Truncate("  "+name+"  "+current+"  "+v.dim.Render(took), max(width, 0), "")
+}
+
+// shortName is the name in width cells. What is left out is before the
+// platform, if there is room for that.
+func (s *viewStep) shortName(width int) string {
+	end := ""
+	if s.platform != "" && len(s.platform)+4 < width {
+		end = " " + s.platform
+	}
+	return cut(strings.TrimSuffix(s.name, end), width-ansi.StringWidth(end)) + end
 }
 
 // cut shortens s to width cells.

@@ -35,7 +35,7 @@ func Mermaid(w io.Writer, g *graph.Graph, ids []string) error {
 	number := map[string]int{}
 	for i, id := range all {
 		number[id] = i
-		fmt.Fprintf(out, "  n%d[\"%s\"]\n", i, strings.ReplaceAll(id, `"`, "#quot;"))
+		fmt.Fprintf(out, "  n%d[\"%s\"]\n", i, mermaidString(id))
 	}
 	for _, id := range all {
 		for _, dep := range g.DependenciesOf(id) {
@@ -53,5 +53,13 @@ func reachable(g *graph.Graph, ids []string) []string {
 }
 
 func dotString(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean(s)) + `"`
+}
+
+// mermaidString escapes what ends a label, begins an entity of Mermaid's own,
+// or would be taken as HTML or Markdown.
+func mermaidString(s string) string {
+	return strings.NewReplacer(
+		`"`, "#quot;", "#", "#35;", "&", "#amp;", "<", "#lt;", ">", "#gt;", "`", "#96;",
+	).Replace(clean(s))
 }

@@ -158,7 +158,7 @@ func (p *Plain) finished(e executor.Event) {
 	count := fmt.Sprintf("[%d/%d]", p.ended, p.total)
 	switch e.Status {
 	case executor.StatusFailed:
-		p.line(e, "%s after %s: %s %s", colors.bad.Render("FAILED"), took, cleanText(e.Error), count)
+		p.line(e, "%s after %s %s: %s", colors.bad.Render("FAILED"), took, count, cleanText(e.Error))
 	case executor.StatusSkipped:
 		p.line(e, "skipped, because of %s %s", strings.Join(e.Because, ", "), count)
 	case executor.StatusCancelled:

@@ -48,7 +48,7 @@ func NewTTY(w io.Writer, opts Options) *TTY {
 		tea.WithOutput(w), tea.WithInput(nil), tea.WithoutSignalHandler(), tea.WithoutBracketedPaste(),
 		tea.WithFPS(framesPerSecond))
 	go t.run()
-	go t.draw()
+	go t.draw(tea.WindowSizeMsg{Width: width, Height: height})
 	return t
 }
 
@@ -86,9 +86,11 @@ func (t *TTY) run() {
 	_, _ = t.program.Run()
 }
 
-// draw asks for frames until the view is closed.
-func (t *TTY) draw() {
+// draw asks for frames until the view is closed. The program must know the
+// size from the first on: it does not erase the ends of lines before.
+func (t *TTY) draw(size tea.WindowSizeMsg) {
 	defer close(t.drawn)
+	t.program.Send(size)
 	tick := time.NewTicker(time.Second / framesPerSecond)
 	defer tick.Stop()
 	for {

@@ -32,9 +32,10 @@ type view struct {
 
 // viewStep is a step that is under way.
 type viewStep struct {
-	name    string
-	started time.Time
-	attempt int
+	// name is the step's, and platform the end of it.
+	name, platform string
+	started        time.Time
+	attempt        int
 	// waiting says that the last attempt failed and the next is to come.
 	waiting string
 	// active are the instructions under way, in order of start.
@@ -81,7 +82,7 @@ func (v *view) report(e executor.Event) {
 func (v *view) stepStarted(e executor.Event) {
 	s := v.steps[e.Step]
 	if s == nil {
-		s = &viewStep{name: eventName(e), started: e.Time}
+		s = &viewStep{name: eventName(e), platform: e.Platform, started: e.Time}
 		v.steps[e.Step] = s
 		v.running = append(v.running, s)
 	}
