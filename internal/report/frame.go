@@ -47,11 +47,14 @@ func (v *view) frame() string {
 	return strings.Join(lines, "\n")
 }
 
-// header is "12/40 done, 8 running, 1 failed, 1m12s".
+// header is "12/40 ended, 8 running, 1 failed, 3 skipped, 1m12s".
 func (v *view) header(now time.Time, width int) string {
-	parts := []string{fmt.Sprintf("%d/%d done", v.ended, v.total), fmt.Sprintf("%d running", len(v.running))}
+	parts := []string{fmt.Sprintf("%d/%d ended", v.ended, v.total), fmt.Sprintf("%d running", len(v.running))}
 	if v.failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", v.failed))
+	}
+	if v.skipped > 0 {
+		parts = append(parts, fmt.Sprintf("%d skipped", v.skipped))
 	}
 	parts = append(parts, wholeSeconds(now.Sub(v.started)))
 	line := cut(strings.Join(parts, ", "), width)

@@ -12,7 +12,7 @@ import (
 
 // Plain writes a run as lines for logs. Each begins with the step it is about;
 // the instructions of a build are numbered in order of appearance, and their
-// output has their number.
+// output has their number. The builder's own work is told only when it is slow.
 type Plain struct {
 	W io.Writer
 	// Color says to use colours.
@@ -78,35 +78,53 @@ func (p *Plain) started(e executor.Event) {
 // progress writes an instruction when it starts and when it ends.
 func (p *Plain) progress(e executor.Event) {
 	v := e.Vertex
-	if v == nil || isInternal(v.Name) {
+	if v == nil || !v.Started && !v.Completed && v.Error == "" {
 		return
 	}
 	in := p.instruction(e)
-	if in.ended || !v.Started && !v.Completed && v.Error == "" {
+	if in.ended {
+		return
+	}
+	if in.started.IsZero() {
+		in.started = e.Time
+	}
+	in.ended = v.Completed || v.Error != ""
+	took := e.Time.Sub(in.started)
+	if isBookkeeping(v.Name) {
+		if in.ended && took >= slowBookkeeping {
+			p.line(e, "%s took %s", clean(v.Name), Duration(took))
+		}
 		return
 	}
 	if in.number == 0 {
 		step := p.steps[e.Step]
 		step.shown++
-		in.number, in.started = step.shown, e.Time
+		in.number = step.shown
 		p.line(e, "#%d %s", in.number, clean(v.Name))
 	}
-	took := Duration(e.Time.Sub(in.started))
-	in.ended = true
 	switch {
 	case v.Error != "":
-		p.line(e, "#%d failed after %s", in.number, took)
+		p.line(e, "#%d failed after %s", in.number, Duration(took))
 	case v.Completed && v.Cached:
 		p.line(e, "#%d CACHED", in.number)
 	case v.Completed:
-		p.line(e, "#%d done in %s", in.number, took)
-	default:
-		in.ended = false
+		p.line(e, "#%d done in %s", in.number, Duration(took))
 	}
 }
 
-// isInternal says that an instruction is the builder's own bookkeeping.
-func isInternal(name string) bool { return strings.HasPrefix(name, "[internal]") }
+// slowBookkeeping is how long the builder's own work must take to be told of.
+const slowBookkeeping = time.Second
+
+// isBookkeeping says that an instruction is the builder's own, rather than the
+// Dockerfile's.
+func isBookkeeping(name string) bool {
+	for _, prefix := range []string{"[internal] ", "[context ", "exporting ", "importing "} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
 
 // instruction is what was said of the instruction that an event is about.
 func (p *Plain) instruction(e executor.Event) *plainInstruction {

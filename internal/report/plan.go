@@ -59,7 +59,7 @@ func (t *planText) wave(w io.Writer, number int, ids []string) {
 	rows := t.rows(steps)
 	cells := make([][]string, len(rows))
 	for i, r := range rows {
-		cells[i] = []string{string(r.kind), r.name, r.on, r.why}
+		cells[i] = []string{kindCell(r.kind), r.name, r.on, r.why}
 	}
 	writeTable(w, cells, func(row, column int) lipgloss.Style {
 		switch column {
@@ -72,7 +72,26 @@ func (t *planText) wave(w io.Writer, number int, ids []string) {
 		}
 		return lipgloss.Style{}
 	})
+	if names := indexed(steps); len(names) > 0 {
+		head := "  " + t.kinds[planner.KindIndex].Render(kindCell(planner.KindIndex)) + "  "
+		writeList(w, head, names, listWidth)
+	}
 	fmt.Fprintln(w)
+}
+
+// kindCell makes the column of kinds equally wide in all waves.
+func kindCell(k planner.Kind) string { return fmt.Sprintf("%-5s", k) }
+
+// indexed are the packages whose indexes are written: there is nothing else to
+// say of them.
+func indexed(steps []planner.Step) []string {
+	var names []string
+	for _, s := range steps {
+		if s.Kind == planner.KindIndex {
+			names = append(names, clean(s.Package))
+		}
+	}
+	return names
 }
 
 // steps returns the steps of a wave, in their order.
@@ -112,12 +131,15 @@ func countKinds(steps []planner.Step) string {
 	return strings.Join(toDo(s), ", ")
 }
 
-// rows makes one row for the steps that say the same of a package's
-// platforms.
+// rows makes one row for the steps, other than those that write indexes, that
+// say the same of a package's platforms.
 func (t *planText) rows(steps []planner.Step) []*planRow {
 	var rows []*planRow
 	at := map[planRow]*planRow{}
 	for _, s := range steps {
+		if s.Kind == planner.KindIndex {
+			continue
+		}
 		key := planRow{kind: s.Kind, name: s.Package, why: t.reason(s)}
 		if s.Tag != "" {
 			key.on = s.Tag
@@ -180,7 +202,7 @@ func (t *planText) reused(w io.Writer) {
 			continue
 		}
 		fmt.Fprintf(w, "%s %s\n", t.bold.Render("Reused from the "+where), t.dim.Render(fmt.Sprintf("(%d)", nodes)))
-		writeList(w, t.reusedNames(platforms), "  ", listWidth)
+		writeList(w, "  ", t.reusedNames(platforms), listWidth)
 		fmt.Fprintln(w)
 	}
 }

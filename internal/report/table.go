@@ -37,15 +37,17 @@ func writeTable(w io.Writer, rows [][]string, style func(row, column int) lipglo
 }
 
 // writeList writes items one after another, separated by commas, in lines of
-// at most width cells that are indented by indent.
-func writeList(w io.Writer, items []string, indent string, width int) {
-	line := indent
+// at most width cells. The first line begins with head, the others with as
+// many spaces.
+func writeList(w io.Writer, head string, items []string, width int) {
+	indent := strings.Repeat(" ", ansi.StringWidth(head))
+	line, empty := head, true
 	for i, item := range items {
 		if i < len(items)-1 {
 			item += ","
 		}
 		switch {
-		case line == indent:
+		case empty:
 			line += item
 		case ansi.StringWidth(line)+1+ansi.StringWidth(item) > width:
 			fmt.Fprintln(w, line)
@@ -53,6 +55,7 @@ func writeList(w io.Writer, items []string, indent string, width int) {
 		default:
 			line += " " + item
 		}
+		empty = false
 	}
 	fmt.Fprintln(w, line)
 }

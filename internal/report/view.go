@@ -21,6 +21,7 @@ type view struct {
 	started       time.Time
 	total, ended  int
 	failed        int
+	skipped       int
 	// running is in order of start, so that lines do not jump about.
 	running []*viewStep
 	steps   map[string]*viewStep
@@ -100,7 +101,10 @@ func (v *view) stepFinished(e executor.Event) {
 		return
 	}
 	v.ended++
-	if e.Status == executor.StatusFailed {
+	switch e.Status {
+	case executor.StatusSkipped:
+		v.skipped++
+	case executor.StatusFailed:
 		v.failed++
 		v.note(v.bad.Render("FAILED")+" "+eventName(e)+" after "+milliseconds(e.DurationMS)+":", e.Error)
 	}
