@@ -110,10 +110,14 @@ func TestSlowReporter(t *testing.T) {
 // what was left out is counted.
 func TestStuckReporter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const lines = 30_000
+		const lines, more = 30_000, 10
 		h := newHarness(t, "build:a")
 		h.builder.Do = func(_ context.Context, _ *executor.BuildRequest, progress func(executor.Progress)) error {
 			for i := range lines {
+				progress(executor.Progress{Log: &executor.LogLine{Vertex: "RUN", Data: fmt.Appendln(nil, i)}})
+			}
+			time.Sleep(2 * time.Hour)
+			for i := range more {
 				progress(executor.Progress{Log: &executor.LogLine{Vertex: "RUN", Data: fmt.Appendln(nil, i)}})
 			}
 			return nil
@@ -132,7 +136,7 @@ func TestStuckReporter(t *testing.T) {
 			}
 			dropped += e.Dropped
 		}
-		if told+dropped != lines || told > 11_000 || told < 9_000 {
+		if told+dropped != lines+more || told > 11_000 || told < 9_000 {
 			t.Errorf("%d lines were told and %d dropped, of %d", told, dropped, lines)
 		}
 		if n := strings.Count(h.logs.text["a:"+amd64], "\n"); n < lines {
@@ -201,10 +205,11 @@ func TestLogTailOfAllOutput(t *testing.T) {
 		for i := range 30 {
 			progress(executor.Progress{Log: &executor.LogLine{Vertex: fmt.Sprint("RUN ", i%2), Data: fmt.Appendln(nil, i)}})
 		}
+		progress(executor.Progress{Log: &executor.LogLine{Vertex: "RUN 0", Data: []byte("end")}})
 		return errors.New("no")
 	}
 	f := h.apply(t.Context()).Failed[0]
-	if len(f.Log) != executor.DefaultLogTail || f.Log[0] != "10" || f.Log[19] != "29" {
+	if len(f.Log) != executor.DefaultLogTail || f.Log[0] != "11" || f.Log[19] != "end" {
 		t.Errorf("tail is %q", f.Log)
 	}
 }

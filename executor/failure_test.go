@@ -168,12 +168,20 @@ func (b lateBuilder) Build(ctx context.Context, req *executor.BuildRequest, prog
 	return b.builder.Build(context.WithoutCancel(ctx), req, progress)
 }
 
+// cancellableStore puts nothing once ctx is done.
+type cancellableStore struct{ *fake.Store }
+
+func (s cancellableStore) PutNode(ctx context.Context, entry executor.NodeEntry) error {
+	return errors.Join(ctx.Err(), s.Store.PutNode(ctx, entry))
+}
+
 // TestFinishedWorkIsKept: a build that ends well as the run is interrupted is
 // in the store for the next run.
 func TestFinishedWorkIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarness(t, "build:a\nbuild:b < build:a")
 		h.ports.Builders[0].Builder = lateBuilder{h.builder}
+		h.ports.Store = cancellableStore{h.store}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		result := h.apply(ctx)
@@ -181,6 +189,91 @@ func TestFinishedWorkIsKept(t *testing.T) {
 		if h.store.Index(refOf("a")) == nil {
 			t.Error("what was built is not in the store")
 		}
+		expect(t, "started", h.events.lines(executor.EventStepStarted), "step_started build:a")
+	})
+}
+
+// TestStopsAtOnce: what waits for another attempt when the run is stopped is
+// not made again, and not waited for, however the two coincide.
+func TestStopsAtOnce(t *testing.T) {
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHarness(t, "build:a\nbuild:b\nbuild:c\nbuild:d")
+			h.opts.Delay = func(attempts int) time.Duration {
+				if attempts == 1 {
+					return time.Second
+				}
+				return time.Hour
+			}
+			h.ports.Builders[0].Slots = 3
+			h.does(func(ctx context.Context, node string, attempt int) error {
+				switch {
+				case node == "a" && attempt == 1:
+					return &fault{"lost"} // its next attempt is due at the end
+				case node == "b":
+					return errors.Join(&fault{"lost"}, sleep(ctx, time.Second))
+				case node == "c" && attempt == 1:
+					return &fault{"lost"}
+				}
+				return sleep(ctx, time.Hour)
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			result := h.apply(ctx)
+			took(t, result, time.Second)
+			if n := len(result.Cancelled) + len(result.Failed); n != 4 || !result.Interrupted {
+				t.Errorf("result is %v", summary(result))
+			}
+			if ends := h.events.lines(executor.EventStepFinished); len(ends) != 4 {
+				t.Errorf("ends are %v", ends)
+			}
+		})
+	}
+}
+
+// TestStopsWhatWaitsForASlot is about a build between its delay and a slot.
+func TestStopsWhatWaitsForASlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, "build:a\nbuild:b")
+		h.ports.Builders[0].Slots = 1
+		h.does(func(ctx context.Context, node string, _ int) error {
+			if node == "a" {
+				return &fault{"lost"}
+			}
+			return sleep(ctx, time.Hour)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		expect(t, "result", summary(h.apply(ctx)), "build:a cancelled\nbuild:b cancelled")
+		expect(t, "builds", h.nodes(), "a\nb")
+		expect(t, "ends", h.events.lines(executor.EventStepFinished), "step_finished build:a\nstep_finished build:b")
+	})
+}
+
+// TestFailFastStopsAtOnce: a fault that is learnt of after another build's
+// failure gets no other attempt, though it came before the run was stopped.
+func TestFailFastStopsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, "build:a\nbuild:b\nbuild:c")
+		h.opts.FailFast = true
+		h.opts.Delay = func(int) time.Duration {
+			time.Sleep(time.Second) // meanwhile b and c come to nothing
+			return time.Hour
+		}
+		h.does(func(_ context.Context, node string, _ int) error {
+			switch node {
+			case "a":
+				return &fault{"lost"}
+			case "b":
+				time.Sleep(100 * time.Millisecond)
+				return errors.New("no")
+			}
+			time.Sleep(200 * time.Millisecond)
+			return &fault{"lost"}
+		})
+		result := h.apply(t.Context())
+		took(t, result, time.Second)
+		expect(t, "result", summary(result), "build:a cancelled\nbuild:b failed\nbuild:c failed")
 	})
 }
 

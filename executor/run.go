@@ -30,10 +30,8 @@ type run struct {
 	// byStage are the tasks by stage, for those that waited for it.
 	byStage map[int][]*task
 
-	// failures are the failed tasks, and incomplete says that some task was
-	// cancelled; both without tags.
-	failures   []*task
-	incomplete bool
+	// failures are the failed tasks that are no tags.
+	failures []*task
 
 	// stopped says that nothing more is to be started.
 	stopped     bool
@@ -120,16 +118,13 @@ func (r *run) settle(tasks ...*task) {
 
 // decide ends a task that cannot or need not run, and queues the others.
 func (r *run) decide(t *task) {
-	causes, stopped := r.obstacles(t)
+	t.causes = r.obstacles(t)
 	switch {
-	case len(causes) > 0:
-		t.causes = causes
+	case len(t.causes) > 0:
 		r.end(t, skipped, StatusSkipped)
-	case stopped:
-		r.end(t, cancelled, StatusCancelled)
 	case t.step.Kind == planner.KindReuse:
 		r.end(t, done, StatusReused)
-	case r.stopped:
+	case r.stopped: // so some of what it needs may have been cancelled
 		r.end(t, cancelled, StatusCancelled)
 	default:
 		t.state = ready
@@ -137,18 +132,17 @@ func (r *run) decide(t *task) {
 	}
 }
 
-// obstacles returns the failures that keep t from running, and whether
-// something it needs was stopped. A tag needs all that is no tag.
-func (r *run) obstacles(t *task) (causes []*task, stopped bool) {
+// obstacles returns the failures that keep t from running. A tag needs all
+// that is no tag.
+func (r *run) obstacles(t *task) []*task {
+	var causes []*task
 	if t.step.Kind == planner.KindTag {
 		causes = slices.Clone(r.failures)
-		stopped = r.incomplete
 	}
 	for _, need := range t.needs {
 		causes = append(causes, need.roots()...)
-		stopped = stopped || need.state == cancelled
 	}
-	return byOrder(causes), stopped
+	return byOrder(causes)
 }
 
 // openStages opens the next stage with something left in it, as long as
@@ -289,11 +283,8 @@ func (r *run) end(t *task, s state, status Status) {
 	t.state, t.status = s, status
 	r.left--
 	r.staged[t.stage]--
-	if t.step.Kind != planner.KindTag {
-		r.incomplete = r.incomplete || s == cancelled
-		if s == failed {
-			r.failures = append(r.failures, t)
-		}
+	if s == failed && t.step.Kind != planner.KindTag {
+		r.failures = append(r.failures, t)
 	}
 	for _, d := range t.dependents {
 		d.unmet--

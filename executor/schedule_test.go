@@ -123,11 +123,14 @@ func TestLongestFirst(t *testing.T) {
 			build:d  ms=60
 			build:e  ms=10 < build:f
 			build:f
-			build:g`)
+			build:g
+			build:h
+			build:i
+			build:j  < build:i`)
 		h.ports.Builders[0].Slots = 1
 		h.each(time.Second)
 		h.apply(t.Context())
-		expect(t, "order", h.nodes(), "b\nc\nd\na\nf\ne\ng")
+		expect(t, "order", h.nodes(), "b\nc\nd\na\nf\ne\ni\ng\nh\nj")
 	})
 }
 
@@ -296,4 +299,18 @@ func TestTagFailure(t *testing.T) {
 	if got := result.Failed[0].Error; got != "tag a as x: denied" {
 		t.Errorf("error is %q", got)
 	}
+}
+
+// TestWavesThatContradictNeeds: needs decide, so that no run hangs on a plan
+// whose waves are wrong.
+func TestWavesThatContradictNeeds(t *testing.T) {
+	h := newHarness(t, "build:a\nbuild:b < build:a\nbuild:c < build:b\ntag:a:x < build:a")
+	h.opts.Schedule = executor.ScheduleWaves
+	for i, wave := range []int{9, 4, 0, -1} {
+		h.plan.Steps[i].Wave = wave
+	}
+	if result := h.apply(t.Context()); len(result.Done) != 3 || len(result.Failed) != 1 {
+		t.Errorf("result is %v", summary(result)) // there is nothing to tag
+	}
+	expect(t, "order", h.nodes(), "a\nb\nc")
 }
