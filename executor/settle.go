@@ -1,0 +1,117 @@
+package executor
+
+import (
+	"slices"
+
+	"github.com/stowage-build/stowage/planner"
+)
+
+// settle brings tasks on whose needs have ended, and what follows from it.
+func (r *run) settle(tasks ...*task) {
+	r.settling = append(r.settling, tasks...)
+	for len(r.settling) > 0 {
+		t := r.settling[0]
+		r.settling = r.settling[1:]
+		if t.state == waiting && t.unmet == 0 && t.stage <= r.stage {
+			r.decide(t)
+		}
+	}
+}
+
+// decide ends a task that cannot or need not run, and queues the others.
+func (r *run) decide(t *task) {
+	t.causes = r.obstacles(t)
+	switch {
+	case len(t.causes) > 0:
+		r.end(t, skipped, StatusSkipped)
+	case t.step.Kind == planner.KindReuse:
+		r.end(t, done, StatusReused)
+	case r.stopped: // so some of what it needs may have been cancelled
+		r.end(t, cancelled, StatusCancelled)
+	default:
+		t.state = ready
+		r.queue.push(t)
+	}
+}
+
+// obstacles returns the failures that keep t from running. A tag needs all
+// that is no tag.
+func (r *run) obstacles(t *task) []*task {
+	var causes []*task
+	if t.step.Kind == planner.KindTag {
+		causes = slices.Clone(r.failures)
+	}
+	for _, need := range t.needs {
+		causes = append(causes, need.roots()...)
+	}
+	return byOrder(causes)
+}
+
+// openStages opens the next stage with something left in it, as long as
+// nothing is left in those before.
+func (r *run) openStages() {
+	for r.left > 0 && r.staged[r.stage] == 0 {
+		r.stage++
+		r.settle(r.byStage[r.stage]...)
+	}
+}
+
+// stop ends everything that does not run. What runs ends by itself.
+func (r *run) stop() {
+	r.stopped = true
+	r.resuming = nil
+	for _, t := range r.tasks {
+		if t.state == delayed {
+			t.timer.Stop()
+			r.endJob(t, cancelled, StatusCancelled)
+		}
+	}
+	for _, t := range r.queue.drain() {
+		r.end(t, cancelled, StatusCancelled)
+	}
+	r.settle()
+	r.openStages()
+}
+
+// endJob ends a task that held a job, and brings on what waited for it.
+func (r *run) endJob(t *task, s state, status Status) {
+	r.slots.jobs++
+	t.finished = r.clock()
+	t.log.close()
+	r.end(t, s, status)
+	r.settle()
+	r.openStages()
+}
+
+// end ends a task. Those that need it are settled next.
+func (r *run) end(t *task, s state, status Status) {
+	t.state, t.status = s, status
+	r.left--
+	r.staged[t.stage]--
+	if s == failed && t.step.Kind != planner.KindTag {
+		r.failures = append(r.failures, t)
+	}
+	for _, d := range t.dependents {
+		d.unmet--
+		r.settling = append(r.settling, d)
+	}
+	r.feed.add(r.finished(t))
+}
+
+// finished is the event about the end of a task.
+func (r *run) finished(t *task) Event {
+	e := t.event(EventStepFinished)
+	e.Status, e.Attempt, e.Builder = t.status, t.attempts, r.builderName(t)
+	e.Digest = t.descriptor.Digest.String()
+	e.Because = ids(t.causes)
+	if t.attempts > 0 {
+		e.DurationMS = t.finished.Sub(t.started).Milliseconds()
+	}
+	if t.state == failed {
+		e.Error = t.err.Error()
+	}
+	if t.step.Kind == planner.KindReuse {
+		e.Digest = t.step.Digest
+	}
+	return e
+}
