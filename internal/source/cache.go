@@ -1,17 +1,14 @@
 package source
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/gob"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -19,127 +16,110 @@ import (
 // settled is how long a file must have been left alone before its digest is
 // remembered. A file can be written twice within one tick of its file
 // system's clock, the second time unseen by its times: git calls such entries
-// racy (Documentation/technical/racy-git). Two seconds is FAT's tick, the
-// coarsest.
+// racy (gitformat-index(5) and Documentation/technical/racy-git). Two seconds
+// is FAT's tick, the coarsest.
 const settled = 2 * time.Second
 
-// cache remembers digests of files that have not changed since. A damaged or
-// missing file is an empty cache.
+// cache remembers digests of files that have not changed since. It is safe for
+// concurrent use. A damaged or missing file is an empty cache.
 type cache struct {
+	path string // "" is none
+
+	load sync.Once
+	// index, known and used are what the file had: where a path is in known,
+	// and whether it has been asked for. Only used changes.
+	index map[string]int
+	known []record
+	used  []atomic.Bool
+
+	mu    sync.Mutex
+	added map[string]fingerprint
+}
+
+// record is a file and its content, as remembered.
+type record struct {
 	path string
-
-	mu      sync.Mutex
-	known   map[string]fingerprint
-	changed bool
+	fingerprint
 }
 
-// fingerprint identifies a content of a file.
+// fingerprint identifies a content of a file. Like git's index it does without
+// the device, which changes when a disk is mounted anew.
 type fingerprint struct {
-	Size, MTime, CTime int64 // bytes; nanoseconds
-	Inode, Device      uint64
-	Digest             [sha256.Size]byte
+	size, mtime, ctime int64 // bytes; nanoseconds since 1970
+	inode              uint64
+	digest             [sha256.Size]byte
 }
 
-func openCache(path string) *cache {
-	c := &cache{path: path, known: map[string]fingerprint{}}
-	if path == "" {
-		return c
-	}
-	content, err := os.ReadFile(path)
-	if err != nil || len(content) < sha256.Size {
-		return c
-	}
-	sum, body := content[:sha256.Size], content[sha256.Size:]
-	if now := sha256.Sum256(body); !bytes.Equal(now[:], sum) {
-		return c
-	}
-	if gob.NewDecoder(bytes.NewReader(body)).Decode(&c.known) != nil {
-		c.known = map[string]fingerprint{}
-	}
-	return c
+// same reports whether the file system says the same of two.
+func (f fingerprint) same(g fingerprint) bool {
+	g.digest = f.digest
+	return f == g
 }
 
-// digest returns the lower-case hex sha256 of a file's content. A file that
-// changes while it is read is an error.
+// digest returns the lower-case hex sha256 of the content of a regular file. A
+// file that changes while it is read is an error.
 func (c *cache) digest(path string, info fs.FileInfo) (string, error) {
-	now := stamp(info)
-	c.mu.Lock()
-	known, ok := c.known[path]
-	c.mu.Unlock()
-	now.Digest = known.Digest
-	if ok && known == now {
-		return hex.EncodeToString(known.Digest[:]), nil
+	c.load.Do(c.read)
+	before := stamp(info)
+	if i, ok := c.index[path]; ok && c.known[i].same(before) {
+		c.used[i].Store(true)
+		return hex.EncodeToString(c.known[i].digest[:]), nil
 	}
-	sum, after, err := hashFile(path)
+	now := time.Now()
+	after, err := hashFile(path)
 	if err != nil {
 		return "", err
 	}
-	now.Digest = sum
-	if after.Digest = sum; after != now {
+	if !after.same(before) {
 		return "", errors.New("the file changed while it was read; run again")
 	}
-	age := time.Since(time.Unix(0, max(now.MTime, now.CTime)))
-	if age > settled {
-		c.mu.Lock()
-		c.known[path], c.changed = now, true
-		c.mu.Unlock()
+	if now.Sub(time.Unix(0, max(after.mtime, after.ctime))) > settled {
+		c.add(path, after)
 	}
-	return hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(after.digest[:]), nil
 }
 
-// hashFile hashes a file and returns its stamp as it was afterwards.
-func hashFile(path string) (sum [sha256.Size]byte, after fingerprint, err error) {
-	f, err := os.Open(path)
+func (c *cache) add(path string, f fingerprint) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.added == nil {
+		c.added = map[string]fingerprint{}
+	}
+	c.added[path] = f
+}
+
+// hashFile hashes a file. What the file system says of it is as it was
+// afterwards.
+func hashFile(path string) (fingerprint, error) {
+	f, err := openRegular(path)
 	if err != nil {
-		return sum, after, err
+		return fingerprint{}, err
 	}
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return sum, after, err
+		return fingerprint{}, err
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return sum, after, err
+		return fingerprint{}, err
 	}
-	return [sha256.Size]byte(h.Sum(nil)), stamp(info), nil
+	out := stamp(info)
+	h.Sum(out.digest[:0])
+	return out, nil
+}
+
+// openRegular opens a file that was a regular one. If it has become a symlink
+// that is an error, and a pipe does not block.
+func openRegular(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 }
 
 // stamp is what the file system says of a file.
 func stamp(info fs.FileInfo) fingerprint {
-	f := fingerprint{Size: info.Size(), MTime: info.ModTime().UnixNano()}
+	f := fingerprint{size: info.Size(), mtime: info.ModTime().UnixNano()}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		f.CTime, f.Inode, f.Device = st.Ctim.Nano(), st.Ino, uint64(st.Dev)
+		f.ctime, f.inode = st.Ctim.Nano(), st.Ino
 	}
 	return f
-}
-
-// save replaces the cache's file, if there is anything new.
-func (c *cache) save() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.path == "" || !c.changed {
-		return nil
-	}
-	var body bytes.Buffer
-	if err := gob.NewEncoder(&body).Encode(c.known); err != nil {
-		return fmt.Errorf("save fingerprints: %w", err)
-	}
-	sum := sha256.Sum256(body.Bytes())
-	if err := os.MkdirAll(filepath.Dir(c.path), 0o755); err != nil {
-		return fmt.Errorf("save fingerprints: %w", err)
-	}
-	f, err := os.CreateTemp(filepath.Dir(c.path), ".fingerprints-*")
-	if err != nil {
-		return fmt.Errorf("save fingerprints: %w", err)
-	}
-	_, err = f.Write(append(sum[:], body.Bytes()...))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), c.path)
-	}
-	if err != nil {
-		return fmt.Errorf("save fingerprints: %w", errors.Join(err, os.Remove(f.Name())))
-	}
-	c.changed = false
-	return nil
 }

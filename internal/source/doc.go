@@ -3,5 +3,11 @@
 //
 // In a git work tree a context is what git tracks and what it neither tracks
 // nor ignores, as far as it is on disk; elsewhere it is everything. Git is
-// asked once for the whole workspace. Start with Tree.
+// asked for the whole workspace at once, never for one context. What is
+// ignored by .dockerignore, the configuration's source blocks, symlinks and
+// directories that end up empty are handled as BuildKit does.
+//
+// It knows nothing of builders: who sends a set checks the digests again.
+// Start with Tree.Set in tree.go, then list.go (which files there are), scan.go
+// (which of them are taken) and set.go (their content).
 package source

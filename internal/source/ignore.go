@@ -1,79 +1,69 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"syscall"
 
-	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 )
 
-// filter says which files of a directory are taken. Patterns are those of
-// .dockerignore (https://docs.docker.com/build/concepts/context/#syntax).
-type filter struct {
-	// include, when set, must match; exclude must not.
-	include, exclude *patternmatcher.PatternMatcher
+// ignoreFile is what a context says is not to be sent.
+type ignoreFile struct {
+	name     string // relative to the context, "" when there is none
+	patterns []string
 }
 
-func newFilter(include, exclude []string) (filter, error) {
-	var f filter
-	var err error
-	if len(include) > 0 {
-		if f.include, err = patternmatcher.New(include); err != nil {
-			return f, mistake("bad include pattern: %v", err)
-		}
-	}
-	if len(exclude) > 0 {
-		if f.exclude, err = patternmatcher.New(exclude); err != nil {
-			return f, mistake("bad exclude pattern: %v", err)
-		}
-	}
-	return f, nil
-}
-
-// keeps reports whether a file, by its path in the directory, is taken.
-func (f filter) keeps(name string) (bool, error) {
-	if f.include != nil {
-		if in, err := f.include.MatchesOrParentMatches(name); err != nil || !in {
-			return false, err
-		}
-	}
-	if f.exclude == nil {
-		return true, nil
-	}
-	out, err := f.exclude.MatchesOrParentMatches(name)
-	return !out, err
-}
-
-// readIgnore reads the patterns of files that are not sent: of
-// DOCKERFILE.dockerignore if there is one, else of .dockerignore.
-func (t *Tree) readIgnore(dir, dockerfile string) (*patternmatcher.PatternMatcher, error) {
+// readIgnore reads DOCKERFILE.dockerignore if there is one, else
+// .dockerignore. A symlink is followed inside the workspace.
+func (t *Tree) readIgnore(dir, dockerfile string) (ignoreFile, error) {
 	names := []string{".dockerignore"}
 	if dockerfile != "" {
-		names = []string{dockerfile + ".dockerignore", ".dockerignore"}
+		names = []string{path.Clean(dockerfile) + ".dockerignore", ".dockerignore"}
 	}
 	for _, name := range names {
-		rel := path.Join(dir, name)
-		f, err := os.Open(t.at(rel))
-		if errors.Is(err, fs.ErrNotExist) || isNotDirectory(err) {
+		content, err := t.read(dir, name)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", rel, err)
+			return ignoreFile{}, err
 		}
-		patterns, err := ignorefile.ReadAll(f)
-		f.Close()
+		patterns, err := ignorefile.ReadAll(bytes.NewReader(content))
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", rel, err)
+			return ignoreFile{}, fmt.Errorf("read %s: %w", path.Join(dir, name), err)
 		}
-		matcher, err := patternmatcher.New(patterns)
-		if err != nil {
-			return nil, mistake("%s: %v", rel, err)
-		}
-		return matcher, nil
+		return ignoreFile{name, patterns}, nil
 	}
-	return nil, nil
+	return ignoreFile{}, nil
+}
+
+// read reads a file of a context. A symlink is followed inside the workspace,
+// or anywhere in a context that is outside of it.
+func (t *Tree) read(dir, name string) ([]byte, error) {
+	rel := path.Join(dir, name)
+	full, err := filepath.EvalSymlinks(t.at(rel))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", rel, err)
+	}
+	if _, err := t.relative(full, rel, isOutside(path.Clean(dir))); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(full)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", rel, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, mistake("%s is not a file", rel)
+	}
+	content, err := os.ReadFile(full)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", rel, err)
+	}
+	return content, nil
 }

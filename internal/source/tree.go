@@ -8,8 +8,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
-	"sync"
 
 	"github.com/stowage-build/stowage/planner"
 )
@@ -21,16 +21,19 @@ type Options struct {
 }
 
 // Tree is a workspace's directory. It implements planner.Sources and
-// schema.Git and is safe for concurrent use. Files are listed once: what
+// schema.Git and is safe for concurrent use. Everything is read once: what
 // changes afterwards is not seen.
 type Tree struct {
 	root  string
 	git   *repository // nil outside git
 	cache *cache
+	// readers bounds the goroutines that read files.
+	readers chan struct{}
 
-	listOnce sync.Once
-	list     *listing
-	listErr  error
+	listings memo[*listing]           // by absolute directory
+	sets     memo[*planner.SourceSet] // by specification
+	answers  memo[string]             // of git, by question
+	revision lazy[string]
 }
 
 var _ planner.Sources = (*Tree)(nil)
@@ -48,7 +51,8 @@ func New(root string, opts Options) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open source tree: %w", err)
 	}
-	return &Tree{root: root, git: git, cache: openCache(opts.CachePath)}, nil
+	readers := make(chan struct{}, 2*runtime.GOMAXPROCS(0))
+	return &Tree{root: root, git: git, cache: &cache{path: opts.CachePath}, readers: readers}, nil
 }
 
 // Save remembers the digests of the files that were read.
@@ -66,74 +70,75 @@ func (m *Mistake) ConfigurationMistake() bool { return true }
 func mistake(format string, args ...any) error { return &Mistake{fmt.Sprintf(format, args...)} }
 
 // Dockerfile returns the bytes of the Dockerfile at contextDir/name. A symlink
-// is followed inside the workspace, or inside a context that is outside of it.
+// is followed inside the workspace, or anywhere in a context that is outside
+// of it.
 func (t *Tree) Dockerfile(_ context.Context, contextDir, name string) ([]byte, error) {
-	rel := path.Join(contextDir, name)
-	resolved, err := filepath.EvalSymlinks(t.at(rel))
+	content, err := t.read(contextDir, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no Dockerfile %s: %w", rel, fs.ErrNotExist)
+		return nil, fmt.Errorf("there is no Dockerfile %s: %w", path.Join(contextDir, name), fs.ErrNotExist)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the Dockerfile %s: %w", rel, err)
-	}
-	if _, err := t.relative(resolved, rel, isOutside(path.Clean(contextDir))); err != nil {
-		return nil, err
-	}
-	content, err := os.ReadFile(resolved)
-	if err != nil {
-		return nil, fmt.Errorf("read the Dockerfile: %w", err)
-	}
-	return content, nil
+	return content, err
 }
 
-// Set returns the files of a context. See planner.Sources.
+// Set returns the files of a context: see planner.Sources. Equal
+// specifications give the same set, which is not to be changed.
+//
+// The files are those that git tracks and those that it neither tracks nor
+// ignores, of submodules and nested repositories too; outside git, and where
+// git ignores the whole workspace, all but .git. Of them those that are on
+// disk and that .dockerignore does not exclude, without Stowage's own, and
+// what the source blocks add.
+//
+// A directory counts when it is not excluded and all that is in it is, because
+// BuildKit sends it too. One that has nothing in it at all counts outside git
+// only: a clone does not have it, and the same commit must give the same set.
+//
+// The set is dirty when one of its files, the Dockerfile or its ignore file is
+// not as in HEAD, or when HEAD has a file for it that is not on disk: removed,
+// left out by a sparse checkout, or in a submodule that is not checked out.
 func (t *Tree) Set(ctx context.Context, spec planner.SourceSpec) (*planner.SourceSet, error) {
-	dir, err := t.directory(spec.Context, spec.AllowOutside)
-	if err != nil {
-		return nil, err
-	}
-	ignore, err := t.readIgnore(dir, spec.Dockerfile)
-	if err != nil {
-		return nil, err
-	}
-	b := &builder{tree: t, entries: map[string]*entry{}}
-	if err := b.addDirectory(dir, "", filter{exclude: ignore}); err != nil {
-		return nil, err
-	}
+	return t.sets.get(ctx, specKey(spec), func(ctx context.Context) (*planner.SourceSet, error) {
+		return t.readSet(ctx, spec)
+	})
+}
+
+// specKey is a text that is the same for equal specifications only.
+func specKey(spec planner.SourceSpec) string {
+	var key strings.Builder
+	fmt.Fprintf(&key, "%q %q %t", spec.Context, spec.Dockerfile, spec.AllowOutside)
 	for _, s := range spec.Extra {
-		if err := b.addSource(s, spec.AllowOutside); err != nil {
-			return nil, err
-		}
+		fmt.Fprintf(&key, " %q %q %q %q", s.Path, s.To, s.Include, s.Exclude)
 	}
-	set, err := b.finish(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if set.Dirty, err = t.dirty(dir, b, ignore); err != nil {
-		return nil, err
-	}
-	return set, nil
+	return key.String()
 }
 
 // directory resolves a directory of the configuration to a slash-separated
 // path relative to the root, symlinks followed.
 func (t *Tree) directory(name string, allowOutside bool) (string, error) {
-	full := filepath.Join(t.root, filepath.FromSlash(name))
-	resolved, err := filepath.EvalSymlinks(full)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("there is no directory %s: %w", name, fs.ErrNotExist)
-	}
+	resolved, info, err := t.resolve(name, "directory")
 	if err != nil {
-		return "", fmt.Errorf("read directory %s: %w", name, err)
-	}
-	info, err := os.Stat(resolved)
-	if err != nil {
-		return "", fmt.Errorf("read directory %s: %w", name, err)
+		return "", err
 	}
 	if !info.IsDir() {
 		return "", mistake("%s is not a directory", name)
 	}
 	return t.relative(resolved, name, allowOutside)
+}
+
+// resolve follows the symlinks of a path of the configuration.
+func (t *Tree) resolve(name, what string) (string, fs.FileInfo, error) {
+	resolved, err := filepath.EvalSymlinks(t.at(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil, fmt.Errorf("there is no %s %s: %w", what, name, fs.ErrNotExist)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("read %s %s: %w", what, name, err)
+	}
+	info, err := os.Stat(resolved)
+	if err != nil {
+		return "", nil, fmt.Errorf("read %s %s: %w", what, name, err)
+	}
+	return resolved, info, nil
 }
 
 // relative makes a resolved path relative to the root, and refuses one that

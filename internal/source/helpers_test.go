@@ -1,0 +1,97 @@
+package source_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stowage-build/stowage/internal/source"
+	"github.com/stowage-build/stowage/planner"
+)
+
+// write makes files below dir; a name that ends in a slash is a directory.
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		parent := filepath.Dir(path)
+		if strings.HasSuffix(name, "/") {
+			parent = path
+		}
+		if err := os.MkdirAll(parent, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if parent == path {
+			continue
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func git(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "protocol.file.allow=always"}, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+}
+
+func open(t *testing.T, dir string) *source.Tree {
+	t.Helper()
+	tree, err := source.New(dir, source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+func set(t *testing.T, dir string, spec planner.SourceSpec) *planner.SourceSet {
+	t.Helper()
+	s, err := open(t, dir).Set(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// listed are the paths and types of a set.
+func listed(s *planner.SourceSet) []string {
+	var out []string
+	for _, f := range s.Files {
+		line := f.Path
+		if f.Type != planner.FileRegular {
+			line += " " + string(f.Type)
+		}
+		if f.Link != "" {
+			line += " " + f.Link
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func expect(t *testing.T, have []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(have, want) {
+		t.Fatalf("files\n  %q, want\n  %q", have, want)
+	}
+}
+
+// expectMistake fails unless err is a mistake in the configuration that says
+// want.
+func expectMistake(t *testing.T, err error, want string) {
+	t.Helper()
+	var mistake interface{ ConfigurationMistake() bool }
+	switch {
+	case err == nil || !strings.Contains(err.Error(), want):
+		t.Errorf("error %v, want %q", err, want)
+	case !errors.As(err, &mistake):
+		t.Errorf("%v is no mistake in the configuration", err)
+	}
+}
