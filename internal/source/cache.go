@@ -34,6 +34,8 @@ type cache struct {
 
 	mu    sync.Mutex
 	added map[string]fingerprint
+
+	buffers sync.Pool // of *[]byte, to read files with
 }
 
 // record is a file and its content, as remembered.
@@ -66,7 +68,7 @@ func (c *cache) digest(path string, info fs.FileInfo) (string, error) {
 		return hex.EncodeToString(c.known[i].digest[:]), nil
 	}
 	now := time.Now()
-	after, err := hashFile(path)
+	after, err := c.hashFile(path)
 	if err != nil {
 		return "", err
 	}
@@ -90,14 +92,21 @@ func (c *cache) add(path string, f fingerprint) {
 
 // hashFile hashes a file. What the file system says of it is as it was
 // afterwards.
-func hashFile(path string) (fingerprint, error) {
+func (c *cache) hashFile(path string) (fingerprint, error) {
 	f, err := openRegular(path)
 	if err != nil {
 		return fingerprint{}, err
 	}
 	defer f.Close()
+	buffer, ok := c.buffers.Get().(*[]byte)
+	if !ok {
+		b := make([]byte, 64<<10)
+		buffer = &b
+	}
+	defer c.buffers.Put(buffer)
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	// Without its other methods the file is read into the buffer.
+	if _, err := io.CopyBuffer(h, struct{ io.Reader }{f}, *buffer); err != nil {
 		return fingerprint{}, err
 	}
 	info, err := f.Stat()

@@ -69,20 +69,6 @@ func TestDirty(t *testing.T) {
 	}
 }
 
-func TestNestedRepositories(t *testing.T) {
-	inner, dir := t.TempDir(), t.TempDir()
-	write(t, inner, map[string]string{"lib.c": "1"})
-	git(t, inner, "init", "-q")
-	git(t, inner, "add", "-A")
-	git(t, inner, "commit", "-qm", "inner")
-	write(t, dir, map[string]string{"app/f": "1", "app/nested/n": "1", "app/nested/x.o": "1", "app/nested/.gitignore": "*.o"})
-	git(t, dir, "init", "-q")
-	git(t, dir, "submodule", "add", "-q", inner, "app/sub")
-	git(t, filepath.Join(dir, "app/nested"), "init", "-q")
-	s := set(t, dir, planner.SourceSpec{Context: "app"})
-	expect(t, listed(s), "f", "nested/.gitignore", "nested/n", "sub/lib.c")
-}
-
 func TestNoCommitYet(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"app/f": "1"})

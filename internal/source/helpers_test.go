@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,12 +35,27 @@ func write(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-func git(t *testing.T, dir string, args ...string) {
+func git(t testing.TB, dir string, args ...string) {
 	t.Helper()
-	cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "protocol.file.allow=always"}, args...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("git %v: %v\n%s", args, err, out)
+	if err := tryGit(dir, args...); err != nil {
+		t.Fatal(err)
 	}
+}
+
+func tryGit(dir string, args ...string) error {
+	args = append([]string{"-C", dir, "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "protocol.file.allow=always"}, args...)
+	if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("git %v: %w\n%s", args, err, out)
+	}
+	return nil
+}
+
+// commit makes a repository of dir, if it is none, and commits all.
+func commit(t testing.TB, dir string) {
+	t.Helper()
+	git(t, dir, "init", "-q")
+	git(t, dir, "-c", "advice.addEmbeddedRepo=false", "add", "-A")
+	git(t, dir, "commit", "-qm", "all")
 }
 
 func open(t *testing.T, dir string) *source.Tree {

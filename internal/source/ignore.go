@@ -47,6 +47,9 @@ func (t *Tree) readIgnore(dir, dockerfile string) (ignoreFile, error) {
 // or anywhere in a context that is outside of it.
 func (t *Tree) read(dir, name string) ([]byte, error) {
 	rel := path.Join(dir, name)
+	if _, err := os.Lstat(t.at(rel)); err != nil {
+		return nil, fmt.Errorf("read %s: %w", rel, err) // mostly: there is none
+	}
 	full, err := filepath.EvalSymlinks(t.at(rel))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", rel, err)
