@@ -256,6 +256,9 @@ func (ev *evaluation) sensitiveArg(name string, m mapValue, v cty.Value, to map[
 		ev.unknown = true
 		return
 	}
+	if tooLarge(v) {
+		v = cty.EmptyObjectVal // no string either
+	}
 	s, err := convert.Convert(v, cty.String)
 	if err != nil || !s.IsNull() && strings.ContainsRune(s.AsString(), 0) {
 		ev.fail(m.rng, "Wrong type", "%s.%s is a string; its sensitive value is not.", name, m.key)

@@ -108,13 +108,13 @@ func (r *reader) settledText(v cty.Value, rng hcl.Range, what string) (string, b
 
 // text converts a known value to a string.
 func (r *reader) text(v cty.Value, rng hcl.Range, what string) (string, bool) {
+	if tooLarge(v) {
+		r.fail(rng, "Number too large", "%s is too large a number, or infinite; is something divided by zero?", what)
+		return "", false
+	}
 	s, err := convert.Convert(v, cty.String)
 	if err != nil {
 		r.fail(rng, "Wrong type", "%s is a string, not %s.", what, friendly(v))
-		return "", false
-	}
-	if v.Type() == cty.Number && v.AsBigFloat().IsInf() {
-		r.fail(rng, "Infinite number", "%s is infinite; is something divided by zero?", what)
 		return "", false
 	}
 	if strings.ContainsRune(s.AsString(), 0) {
@@ -122,6 +122,27 @@ func (r *reader) text(v cty.Value, rng hcl.Range, what string) (string, bool) {
 		return "", false
 	}
 	return s.AsString(), true
+}
+
+// maxExponent bounds, in bits, numbers that are written out: 1e999999999 has
+// as many digits as that.
+const maxExponent = 1 << 16
+
+// tooLarge reports a number anywhere in v that must not be written out.
+func tooLarge(v cty.Value) bool {
+	if v.Type() == cty.String || v.Type() == cty.Bool {
+		return false
+	}
+	found := false
+	_ = cty.Walk(v, func(_ cty.Path, e cty.Value) (bool, error) {
+		e, _ = e.Unmark()
+		if e.Type() == cty.Number && e.IsKnown() && !e.IsNull() {
+			f := e.AsBigFloat()
+			found = found || f.IsInf() || abs(f.MantExp(nil)) > maxExponent
+		}
+		return !found, nil // nothing fails
+	})
+	return found
 }
 
 func friendly(v cty.Value) string {

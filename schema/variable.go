@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -123,7 +124,11 @@ func (v *variable) convert(value cty.Value) (cty.Value, error) {
 	if v.defaults != nil && !value.IsNull() {
 		value = v.defaults.Apply(value)
 	}
-	return convert.Convert(value, v.constraint)
+	value, err := convert.Convert(value, v.constraint)
+	if err == nil && tooLarge(value) {
+		return cty.DynamicVal, errors.New("it has too large a number in it")
+	}
+	return value, err
 }
 
 // set makes value the variable's.

@@ -19,7 +19,7 @@ package "a" {
   args = {
     "A=B" = 1                # ERROR: Bad argument name
     C     = ["x"]            # ERROR: Wrong type
-    D     = 1 / 0            # ERROR: Infinite number
+    D     = 1 / 0            # ERROR: Number too large
     E     = file("../x")     # ERROR: Error in function call
     F     = file("/etc/passwd") # ERROR: Error in function call
     G     = file("gone")     # ERROR: Error in function call
