@@ -73,7 +73,7 @@ func (l *loader) readMembers() []*file {
 }
 
 // memberFiles finds the configuration files below the root, sorted: those in
-// directories that match one of the patterns, or all when there are none.
+// directories that match one of the patterns, or all when patterns is nil.
 // Symbolic links to directories are not followed.
 func memberFiles(fsys fs.FS, patterns []located) ([]string, hcl.Diagnostics) {
 	var names []string
@@ -113,7 +113,7 @@ func noMember(p located) *hcl.Diagnostic {
 // isMember reports whether a directory is a member and notes the patterns
 // that say so. The root's own files have been read.
 func isMember(patterns []located, matched []bool, dir string) bool {
-	member := len(patterns) == 0 && dir != "."
+	member := patterns == nil && dir != "."
 	for i, p := range patterns {
 		if ok, err := doublestar.Match(path.Clean(p.text), dir); err == nil && ok {
 			matched[i] = true
@@ -125,7 +125,7 @@ func isMember(patterns []located, matched []bool, dir string) bool {
 
 // mayContain reports whether a directory is, or can lie above, a member.
 func mayContain(patterns []located, dir string) bool {
-	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p located) bool {
+	return patterns == nil || slices.ContainsFunc(patterns, func(p located) bool {
 		return mayLeadTo(strings.Split(path.Clean(p.text), "/"), strings.Split(dir, "/"))
 	})
 }

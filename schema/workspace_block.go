@@ -25,7 +25,7 @@ type rootBlock struct {
 	*hcl.Block
 	content *content
 	scope   *scope
-	members []located
+	members []located // nil is every directory with configuration
 	version *located
 }
 
@@ -53,6 +53,7 @@ func (l *loader) decodeMembers(f *file, b *hcl.Block) *rootBlock {
 	r := reader{env: l.env, scope: root.scope}
 	if x := r.attribute(c.attributes["members"]); x != nil {
 		list, _ := r.asStrings(x)
+		root.members = []located{} // no longer all
 		for _, m := range list {
 			switch clean := path.Clean(m.text); {
 			case path.IsAbs(m.text) || isOutside(clean):
