@@ -113,8 +113,12 @@ package "app" {
 package "vague" {
   args = { REFS = join(" ", [for k in ["1"] : package.base[k].ref]) }
 }
+package "among" {
+  for_each = toset(["1", "2"])
+  args     = { REFS = join(" ", [for k in (each.key == "1" ? [] : ["1"]) : package.among[k].ref]) }
+}
 `), schema.Options{})
-	for name, want := range map[string][]string{`app["1"]`: {`base["1"]`}, `app["2"]`: {`base["2"]`}, "vague": {`base["1"]`, `base["2"]`}} {
+	for name, want := range map[string][]string{`app["1"]`: {`base["1"]`}, `app["2"]`: {`base["2"]`}, "vague": {`base["1"]`, `base["2"]`}, `among["2"]`: {`among["1"]`}} {
 		d, _ := ws.Declaration(name)
 		var got []string
 		for _, r := range d.References {
@@ -124,7 +128,6 @@ package "vague" {
 			t.Errorf("%s refers to %q, want %q", name, got, want)
 		}
 	}
-	evaluateAll(t, ws)
 }
 
 func TestDefaults(t *testing.T) {
