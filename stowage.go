@@ -93,8 +93,6 @@ type Workspace struct {
 	Warnings hcl.Diagnostics
 
 	sources  *source.Tree
-	store    Store
-	registry executor.Registry
 	history  *history.History
 	resolved *planner.Resolved
 	closers  []func() error
