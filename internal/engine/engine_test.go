@@ -218,12 +218,12 @@ func TestCannotServe(t *testing.T) {
 // TestRootless starts an engine as a user with subordinate ids. The user is
 // made for the test.
 func TestRootless(t *testing.T) {
-	const name = "stowage-test"
+	name := "stowage-" + strconv.Itoa(os.Getpid())
 	if out, err := exec.Command("useradd", "--no-create-home", "--shell", "/bin/sh", name).CombinedOutput(); err != nil {
 		t.Fatalf("useradd: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command("userdel", name).CombinedOutput(); err != nil {
+		if out, err := exec.Command("userdel", "--force", name).CombinedOutput(); err != nil {
 			t.Errorf("userdel: %v: %s", err, out)
 		}
 	})
@@ -247,6 +247,7 @@ func TestRootless(t *testing.T) {
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "STOWAGE_TEST_ROOT="+filepath.Join(dir, "builder"), "XDG_RUNTIME_DIR="+dir)
 	out, err := cmd.CombinedOutput()
+	awaitStopped(t, engine.Config{Root: filepath.Join(dir, "builder")})
 	if err != nil || !strings.Contains(string(out), "--- PASS: TestAsUser") {
 		log, _ := os.ReadFile(filepath.Join(dir, "builder", "engine.log"))
 		t.Fatalf("%v\n%s\n%s", err, out, log)
