@@ -31,7 +31,7 @@ func TestResolveFindsEveryKindOfEdge(t *testing.T) {
   contexts   = { bb = package.b }
   labels     = { seven = package.g.tag, h = package.h["x"].ref }
   depends_on = [package.c]
-` + from("FROM registry.test/acme/d AS first", "COPY --from=registry.test/acme/e:latest / /", "RUN --mount=type=bind,from=registry.test/acme/f true", "COPY --from=first / /", "COPY --from=alpine:3.20 / /"),
+` + from("FROM registry.test/acme/d AS first", "COPY --from=registry.test/acme/e:latest / /", "RUN --mount=type=bind,from=registry.test/acme/f true", "FROM scratch", "COPY --from=first / /", "COPY --from=alpine:3.20 / /"),
 	})
 	withAnalyzers(t, func(t *testing.T, d planner.Dockerfiles) {
 		s := newSetup(t, files)

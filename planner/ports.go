@@ -85,6 +85,9 @@ type AnalyzeOptions struct {
 	// Contexts are the named contexts: a name that is one of them means it,
 	// whatever image or stage has the name too.
 	Contexts []string
+	// OnBuild are the ONBUILD instructions of base images that are known, by
+	// ImageUse.Name. Those of the Dockerfile's own stages are always known.
+	OnBuild map[string][]string
 }
 
 // Dockerfile is what planning needs to know of a Dockerfile.
@@ -94,6 +97,9 @@ type Dockerfile struct {
 	Args []string
 	// Syntax is the image named by a "# syntax=" line, or "".
 	Syntax string
+	// OnBuild are the ONBUILD instructions that the target leaves to images
+	// built on it.
+	OnBuild []string
 }
 
 // ImageUse is one image name in a Dockerfile.

@@ -3,57 +3,98 @@ package dockerfile
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/agext/levenshtein"
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-	"github.com/moby/buildkit/frontend/dockerfile/shell"
-
-	"github.com/stowage-build/stowage/planner"
 )
 
+// scratch is the name of the empty image.
 const scratch = "scratch"
 
-// addStages expands the stages' names and connects them. A stage's base is an
-// earlier stage of that very name, or an image.
-func (a *analysis) addStages(stages []instructions.Stage) error {
-	a.byName = map[string]*stage{}
-	for i, st := range stages {
-		s := &stage{Stage: st, index: i}
-		base, _, err := a.lex.ProcessWord(st.BaseName, a.env)
-		if err == nil && base == "" {
-			err = fmt.Errorf("base name (%s) should not be blank: give the ARG a value", st.BaseName)
-		}
-		if err == nil {
-			s.BaseName = base
-			s.platform, err = a.expandPlatform(s)
-		}
-		if err != nil {
-			return &Error{Line: s.line(), Err: err}
-		}
-		s.context = a.contexts[normalName(st.Name)]
-		if s.context == "" {
-			s.base = a.byName[s.BaseName]
-		}
-		a.stages = append(a.stages, s)
-		if st.Name != "" {
-			a.byName[strings.ToLower(st.Name)] = s
-		}
-		a.declare(s)
+// stage is one FROM and what follows it, or an image that an instruction
+// copies or mounts from.
+type stage struct {
+	name        string // as in FROM … AS, lower case, or ""
+	image       string // the base, expanded: an image unless parent is set
+	parent      *stage // the base, when it is a stage
+	platform    string // of --platform, or ""
+	context     string // the named context that takes the stage's place
+	commands    []command
+	index       int
+	line        int
+	instruction string // what names the image: see planner.ImageUse
+	isImage     bool   // no stage of the Dockerfile
+
+	reachable, noted, triggered bool
+}
+
+// command is one instruction of a stage.
+type command struct {
+	instructions.Command
+	line    int
+	sources []*stage // what it copies or mounts from; nil where from the context
+}
+
+// addStage expands a stage's names. Its base is an earlier stage of that very
+// name, or an image.
+func (a *analysis) addStage(st instructions.Stage) error {
+	s := &stage{name: st.Name, line: firstLine(st.Location), instruction: "FROM"}
+	var err error
+	if s.image, _, err = a.lex.ProcessWord(st.BaseName, a.env); err != nil {
+		return &Error{Line: s.line, Err: err}
+	}
+	if s.image == "" {
+		return errorAt(s.line, "base name (%s) should not be blank: give the ARG a value", st.BaseName)
+	}
+	if s.platform, err = a.expandPlatform(st.Platform); err != nil {
+		return &Error{Line: s.line, Err: err}
+	}
+	if s.context, err = a.contextOfStage(st.Name); err != nil {
+		return &Error{Line: s.line, Err: err}
+	}
+	a.register(s)
+	if s.context != "" {
+		s.parent = nil
+	}
+	for _, c := range st.Commands {
+		s.commands = append(s.commands, command{Command: c, line: firstLine(c.Location())})
+		a.declare(c)
 	}
 	return nil
 }
 
-// declare notes the ARGs of a stage.
-func (a *analysis) declare(s *stage) {
-	for _, c := range s.Commands {
-		if arg, ok := c.(*instructions.ArgCommand); ok {
-			for _, kv := range arg.Args {
-				a.args[kv.Key] = true
-			}
+// register adds a stage, so that later ones can be based on it.
+func (a *analysis) register(s *stage) {
+	s.index = len(a.stages)
+	s.parent = a.byName[s.image]
+	a.stages = append(a.stages, s)
+	if s.name != "" {
+		a.byName[strings.ToLower(s.name)] = s
+	}
+}
+
+// expandPlatform reads a --platform; "" is none.
+func (a *analysis) expandPlatform(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	expanded, _, err := a.lex.ProcessWord(text, a.env)
+	if err != nil {
+		return "", err
+	}
+	if expanded == "" {
+		return "", fmt.Errorf("--platform=%s is empty", text)
+	}
+	return normalPlatform(expanded)
+}
+
+// declare notes the arguments that an instruction declares.
+func (a *analysis) declare(c instructions.Command) {
+	if arg, ok := c.(*instructions.ArgCommand); ok {
+		for _, kv := range arg.Args {
+			a.args[kv.Key] = true
 		}
 	}
 }
@@ -68,12 +109,12 @@ func (a *analysis) target() (*stage, error) {
 	}
 	names, best, distance := []string{}, "", 4
 	for _, s := range a.stages {
-		if s.Name == "" {
+		if s.name == "" {
 			continue
 		}
-		names = append(names, s.Name)
-		if d := levenshtein.Distance(a.opts.Target, s.Name, nil); d < distance {
-			best, distance = s.Name, d
+		names = append(names, s.name)
+		if d := levenshtein.Distance(a.opts.Target, s.name, nil); d < distance {
+			best, distance = s.name, d
 		}
 	}
 	text := fmt.Sprintf("there is no stage %q", a.opts.Target)
@@ -88,103 +129,28 @@ func (a *analysis) target() (*stage, error) {
 	return nil, &Error{Err: errors.New(text)}
 }
 
-// reach visits the stages that target needs, and notes the images they name.
-func (a *analysis) reach(target *stage) error {
-	pending := []*stage{target}
-	for len(pending) > 0 {
-		s := pending[len(pending)-1]
-		pending = pending[:len(pending)-1]
-		if s.visited {
-			continue
-		}
-		s.visited = true
-		if s.context != "" {
-			a.addContext(s.context, s.platform, "FROM", s.line())
-			continue
-		}
-		if s.base != nil {
-			pending = append(pending, s.base)
-		} else {
-			a.addImage(s.BaseName, s.platform, "FROM", s.line())
-		}
-		for _, c := range s.Commands {
-			more, err := a.sources(s, c)
-			if err != nil {
-				return &Error{Line: firstLine(c.Location()), Err: err}
-			}
-			pending = append(pending, more...)
+// onBuild are the instructions that a stage leaves to images built on it.
+func (s *stage) onBuild() []string {
+	var out []string
+	for _, c := range s.commands {
+		if trigger, ok := c.Command.(*instructions.OnbuildCommand); ok {
+			out = append(out, trigger.Expression)
 		}
 	}
-	slices.SortStableFunc(a.images, func(x, y planner.ImageUse) int { return x.Line - y.Line })
-	return nil
+	return out
 }
 
-// sources returns the stages that an instruction copies or mounts from, and
-// notes the images.
-func (a *analysis) sources(s *stage, c instructions.Command) ([]*stage, error) {
-	switch c := c.(type) {
-	case *instructions.CopyCommand:
-		if c.From == "" {
-			return nil, nil
-		}
-		if err := a.unexpanded(c.From); err != nil {
-			return nil, err
-		}
-		if i, err := strconv.Atoi(c.From); err == nil {
-			if i < 0 || i >= len(a.stages) || i == s.index {
-				return nil, fmt.Errorf("COPY --from=%d: there is no such stage before this one", i)
-			}
-			return a.stages[i : i+1], nil
-		}
-		return a.from(c.From, "COPY --from", firstLine(c.Location())), nil
-	case *instructions.RunCommand:
-		var stages []*stage
-		for _, m := range instructions.GetMounts(c) {
-			if m.From != "" {
-				stages = append(stages, a.from(m.From, "RUN --mount=from", firstLine(c.Location()))...)
-			}
-		}
-		return stages, nil
+// contextOfStage is the named context that takes the place of a stage, or "".
+// BuildKit looks every stage up, so that a stage's name must be one that a
+// context could have.
+func (a *analysis) contextOfStage(name string) (string, error) {
+	if name == "" || strings.EqualFold(name, scratch) || strings.EqualFold(name, "context") {
+		return "", nil
 	}
-	return nil, nil
-}
-
-// unexpanded refuses variables where BuildKit does.
-func (a *analysis) unexpanded(from string) error {
-	result, _, err := a.lex.ProcessWord(from, shell.EnvsFromSlice(nil))
-	if err == nil && result != from {
-		err = errors.New("variable expansion is not supported for --from; define a stage with FROM and an ARG before the first FROM instead")
+	if _, err := reference.ParseNormalizedNamed(name); err != nil {
+		return "", fmt.Errorf("stage name %q: %w", name, err)
 	}
-	return err
-}
-
-// from is the stage of that name, or notes an image.
-func (a *analysis) from(name, instruction string, line int) []*stage {
-	if s := a.byName[strings.ToLower(name)]; s != nil {
-		return []*stage{s}
-	}
-	platform, err := normalPlatform(a.env["TARGETPLATFORM"])
-	if err != nil {
-		platform = a.opts.Platform
-	}
-	a.addImage(name, platform, instruction, line)
-	return nil
-}
-
-// addImage notes an image, or the named context that takes its place.
-func (a *analysis) addImage(name, platform, instruction string, line int) {
-	if name == scratch {
-		return
-	}
-	if context := a.contexts[normalName(name)]; context != "" {
-		a.addContext(context, platform, instruction, line)
-		return
-	}
-	a.images = append(a.images, planner.ImageUse{Name: name, Platform: platform, Instruction: instruction, Line: line})
-}
-
-func (a *analysis) addContext(name, platform, instruction string, line int) {
-	a.images = append(a.images, planner.ImageUse{Name: name, Context: name, Platform: platform, Instruction: instruction, Line: line})
+	return a.contexts[normalName(name)], nil
 }
 
 // contextNames indexes named contexts by the form in which BuildKit compares
@@ -198,7 +164,8 @@ func contextNames(names []string) map[string]string {
 }
 
 // normalName is a name as BuildKit looks it up among named contexts: familiar
-// and without :latest. What is no image name stands for itself.
+// and without :latest (NamedContext in frontend/dockerui/config.go). What is
+// no image name stands for itself.
 func normalName(name string) string {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
