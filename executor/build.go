@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -72,7 +73,30 @@ func (w *worker) request(ctx context.Context, t *task) (*BuildRequest, error) {
 		}
 		req.Images = append(req.Images, NamedImage{Name: use.Name, Platform: use.Platform, Descriptor: desc})
 	}
-	return &req, nil
+	return &req, w.pinBases(ctx, t.spec.Bases, &req)
+}
+
+// pinBases gives the build what external images are locked to: from the store,
+// or else by digest from the registry.
+func (w *worker) pinBases(ctx context.Context, bases []planner.Base, req *BuildRequest) error {
+	req.RemoteContexts = maps.Clone(req.RemoteContexts)
+	for _, base := range bases {
+		stored, err := w.ports.Store.Lookup(ctx, base.Ref)
+		if err != nil {
+			return fmt.Errorf("look up %s in the store: %w", base.Ref, err)
+		}
+		if stored != nil && stored.Digest == base.Digest {
+			if desc, ok := stored.Manifests[base.Platform]; ok {
+				req.Images = append(req.Images, NamedImage{Name: base.Name, Platform: base.Platform, Descriptor: desc})
+				continue
+			}
+		}
+		if req.RemoteContexts == nil {
+			req.RemoteContexts = map[string]string{}
+		}
+		req.RemoteContexts[base.Name] = "docker-image://" + base.Ref + "@" + base.Digest
+	}
+	return nil
 }
 
 // solve runs the builder, for as long as the package allows.

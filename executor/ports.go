@@ -47,7 +47,8 @@ type BuildRequest struct {
 	Images []NamedImage
 	// LocalContexts are named contexts that are directories.
 	LocalContexts map[string][]planner.File
-	// RemoteContexts are named contexts that are docker-image:// references.
+	// RemoteContexts are docker-image:// references by the name of a context,
+	// or of an image that a Dockerfile names. Those in Images go before them.
 	RemoteContexts map[string]string
 
 	Secrets []Secret

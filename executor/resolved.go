@@ -63,6 +63,11 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 	for _, u := range p.Uses(platform) {
 		spec.Uses = append(spec.Uses, ImageUse(u))
 	}
+	for _, base := range p.Bases(platform) {
+		if base.Digest != "" {
+			spec.Bases = append(spec.Bases, base)
+		}
+	}
 	s.contexts(p, &spec.Request)
 	for _, secret := range p.Secrets {
 		spec.Request.Secrets = append(spec.Request.Secrets, Secret{

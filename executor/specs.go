@@ -20,6 +20,9 @@ type BuildSpec struct {
 	// Uses are the workspace's images that the Dockerfile names. Each is given
 	// to the build pinned by digest, as this run built, pulled or found it.
 	Uses []ImageUse
+	// Bases are locked images that are not the workspace's. They come from the
+	// store when it has them.
+	Bases []planner.Base
 	// NativeOnly, when set, is the only native platform of a builder that the
 	// build may run on: that of a FROM --platform=$BUILDPLATFORM.
 	NativeOnly string

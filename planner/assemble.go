@@ -22,7 +22,7 @@ func (m *maker) plan(steps []Step) (*Plan, error) {
 		Selection: nonNil(m.opts.Packages), Options: m.opts.Shown,
 		Packages: m.packages(), Steps: steps, Waves: waves,
 		Complete:    !m.partial,
-		Diagnostics: append(slices.Clone(m.notes()), m.diags...),
+		Diagnostics: nonNil(slices.Concat(m.unlocked(), m.notes(), m.diags)),
 	}
 	if p.Options == nil {
 		p.Options = map[string]any{}

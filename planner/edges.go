@@ -16,6 +16,7 @@ import (
 // it needs.
 func (r *resolver) connect(name string, e *entry) {
 	p := e.pkg
+	p.Edges, p.external = nil, nil
 	for _, ref := range e.decl.References {
 		orderOnly := ref.Attribute == "depends_on"
 		p.Edges = append(p.Edges, Edge{To: ref.Package, Origin: ref.Attribute, Range: ref.Range, OrderOnly: orderOnly})
@@ -28,6 +29,7 @@ func (r *resolver) connect(name string, e *entry) {
 		}
 	}
 	r.useIdleContexts(p)
+	p.useImageContexts(e.images)
 	p.tidy()
 	for _, edge := range p.Edges {
 		if dep := r.entries[edge.To]; dep.state != finished {
@@ -39,8 +41,7 @@ func (r *resolver) connect(name string, e *entry) {
 // tidy puts edges and external images into their order, each once.
 func (p *Package) tidy() {
 	p.Edges = uniqueEdges(p.Edges)
-	slices.Sort(p.external)
-	p.external = slices.Compact(p.external)
+	p.sortExternal()
 }
 
 // connectImage decides what an image name of the Dockerfile stands for.
@@ -60,7 +61,7 @@ func (r *resolver) connectImage(p *Package, e *entry, use imageUse) {
 	floating := tag == "latest" && !digested
 	switch {
 	case len(candidates) == 0:
-		p.external = append(p.external, use.Name)
+		p.useExternal(use)
 	case len(candidates) > 1 && floating:
 		r.diags = append(r.diags, useDiagnostic(p, use, "Ambiguous image name",
 			fmt.Sprintf("%s %q: the packages %s all make this image. Say which one with contexts, or name its tag.",
@@ -112,14 +113,14 @@ func (r *resolver) settle(e *entry, name string, dep *Package) {
 
 // isSettled reports whether the use is known to be external or an edge.
 func (r *resolver) isSettled(p *Package, use imageUse) bool {
-	return slices.Contains(p.external, use.Name) ||
+	return p.isExternal(use) ||
 		slices.ContainsFunc(p.Uses(use.node), func(u Use) bool { return u.Name == use.Name && u.Platform == use.Platform })
 }
 
 // respect leaves an explicit tag that is not the workspace's build to the
 // registry, and says so.
 func (r *resolver) respect(p *Package, use imageUse, owner string) {
-	if !slices.Contains(p.external, use.Name) {
+	if !slices.ContainsFunc(p.external, func(e externalUse) bool { return e.Name == use.Name }) {
 		detail := fmt.Sprintf("%s %s is pinned, so it is taken from the registry and not from package %s. pins = \"follow\" uses the workspace's build.", use.Instruction, use.Name, owner)
 		if owner == p.Name {
 			detail = fmt.Sprintf("%s %s is an earlier image of this package, taken from the registry.", use.Instruction, use.Name)
@@ -129,7 +130,7 @@ func (r *resolver) respect(p *Package, use imageUse, owner string) {
 			Package: p.Name, Location: useLocation(p, use),
 		})
 	}
-	p.external = append(p.external, use.Name)
+	p.useExternal(use)
 }
 
 // use records that a node of p uses an image of dep.

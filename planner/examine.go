@@ -17,7 +17,7 @@ import (
 func (r *resolver) examine(ctx context.Context, d *schema.Declaration, known map[string]schema.Identity) outcome {
 	o := outcome{name: d.Name}
 	cfg, diags := r.ws.Evaluate(d, lookupIn(known))
-	o.diags = append(diags, unsupported(cfg)...)
+	o.diags = diags
 	if cfg == nil || o.diags.HasErrors() {
 		return o
 	}
@@ -25,7 +25,7 @@ func (r *resolver) examine(ctx context.Context, d *schema.Declaration, known map
 		Package: cfg, Name: d.Name, Repository: d.Repository,
 		LocalContexts: map[string]*SourceSet{}, nodes: map[string]*nodeUses{},
 	}
-	for _, read := range []func(context.Context, *Package) (hcl.Diagnostics, error){r.readSources, r.readDockerfile} {
+	for _, read := range []func(context.Context, *Package) (hcl.Diagnostics, error){r.readSources, r.readDockerfile, r.readTree} {
 		diags, err := read(ctx, p)
 		o.diags = append(o.diags, diags...)
 		if err != nil {
@@ -37,23 +37,9 @@ func (r *resolver) examine(ctx context.Context, d *schema.Declaration, known map
 		return o
 	}
 	o.pkg = p
-	o.uses, diags = r.readImages(p)
+	o.uses, diags = r.readImages(p, nil)
 	o.diags = append(o.diags, diags...)
 	return o
-}
-
-// unsupported refuses what this version evaluates but cannot act on.
-func unsupported(p *schema.Package) hcl.Diagnostics {
-	if p == nil || contentMode(p) {
-		return nil
-	}
-	rng := p.Range("cache_mode")
-	return hcl.Diagnostics{{
-		Severity: hcl.DiagError,
-		Summary:  "Not supported yet",
-		Detail:   fmt.Sprintf("cache_mode = %q is not supported yet. Leave it out: tags are then made of the input hash.", p.CacheMode),
-		Subject:  &rng,
-	}}
 }
 
 // readSources reads the source sets of the context and of named contexts.
@@ -129,19 +115,20 @@ type imageUse struct {
 	native bool
 }
 
-// readImages finds the images that the Dockerfile names, for each platform.
-func (r *resolver) readImages(p *Package) ([]imageUse, hcl.Diagnostics) {
+// readImages finds the images that the Dockerfile names, for each platform,
+// and those that ONBUILD instructions of its base images do.
+func (r *resolver) readImages(p *Package, t triggers) ([]imageUse, hcl.Diagnostics) {
 	var uses []imageUse
 	var diags hcl.Diagnostics
 	for _, platform := range p.Platforms {
-		df, err := r.analyze(p, platform, r.native(platform))
+		df, err := r.analyze(p, platform, r.native(platform), t[platform])
 		if err != nil {
 			diags = append(diags, dockerfileDiagnostic(p, err))
 			break // the other platforms would say the same
 		}
 		p.DockerfileArgs = df.Args
-		p.nodes[platform] = &nodeUses{}
-		bound := r.bound(p, platform)
+		p.nodes[platform] = &nodeUses{onBuild: df.OnBuild}
+		bound := r.bound(p, platform, t[platform])
 		for _, use := range df.Images {
 			uses = append(uses, imageUse{ImageUse: use, node: platform, native: bound(use)})
 		}
@@ -149,16 +136,17 @@ func (r *resolver) readImages(p *Package) ([]imageUse, hcl.Diagnostics) {
 	return uses, diags
 }
 
-func (r *resolver) analyze(p *Package, platform, native string) (*Dockerfile, error) {
+func (r *resolver) analyze(p *Package, platform, native string, onBuild map[string][]string) (*Dockerfile, error) {
 	return r.opts.Dockerfiles.Analyze(p.DockerfileContent, AnalyzeOptions{
 		Target: p.TargetFor(platform), Args: p.ArgsFor(platform),
 		Platform: platform, Native: native, Contexts: sortedKeys(p.Contexts),
+		OnBuild: onBuild,
 	})
 }
 
 // bound returns a function that reports whether a use depends on the native
 // platform of the builder: whether it would be gone on another.
-func (r *resolver) bound(p *Package, platform string) func(ImageUse) bool {
+func (r *resolver) bound(p *Package, platform string, onBuild map[string][]string) func(ImageUse) bool {
 	if !mentionsBuilder(p.DockerfileContent) {
 		return func(ImageUse) bool { return false }
 	}
@@ -166,7 +154,7 @@ func (r *resolver) bound(p *Package, platform string) func(ImageUse) bool {
 	if r.native(platform) == other {
 		other = "linux/arm64"
 	}
-	df, err := r.analyze(p, platform, other)
+	df, err := r.analyze(p, platform, other, onBuild)
 	return func(use ImageUse) bool { return err != nil || !slices.Contains(df.Images, use) }
 }
 

@@ -89,6 +89,8 @@ type setup struct {
 	host        string
 	now         time.Time
 	schema      schema.Options
+	lock        *planner.Lock
+	trees       planner.Trees
 }
 
 func newSetup(tb testing.TB, t tree) *setup {
@@ -110,7 +112,7 @@ func (s *setup) load() *schema.Workspace {
 }
 
 func (s *setup) options() planner.ResolveOptions {
-	return planner.ResolveOptions{Sources: s.sources, Dockerfiles: s.dockerfiles, HostPlatform: s.host, Now: s.now}
+	return planner.ResolveOptions{Sources: s.sources, Dockerfiles: s.dockerfiles, HostPlatform: s.host, Now: s.now, Lock: s.lock, Trees: s.trees}
 }
 
 // resolve loads and resolves, which must both go well.

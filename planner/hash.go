@@ -7,9 +7,8 @@ import (
 	"hash"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
-
-	"github.com/stowage-build/stowage/schema"
 )
 
 // The input hash.
@@ -29,10 +28,12 @@ import (
 //   - arguments, labels and annotations as evaluated, those of platform
 //     blocks too. Formatting, comments and the order in which they are
 //     written do not exist any more at that point;
-//   - named contexts: the files of a directory, the reference of an image;
+//   - named contexts: the files of a directory, the locked digest of an image
+//     or, without a lock file, its reference;
 //   - the hash of each workspace package that the image is made from, so a
 //     change reaches all dependents;
-//   - each external image that the Dockerfile names;
+//   - each external image that the Dockerfile names: its locked digest or,
+//     without a lock file, its reference;
 //   - network, attestations, reproducible, secret and ssh ids (never values:
 //     a secret that changes the result is a mistake to be mended with
 //     revision), the refresh bucket, and revision.
@@ -113,9 +114,7 @@ func inputs(p *Package, dependency func(name string) string, now time.Time) *Inp
 	for _, name := range inputPackages(p.Edges) {
 		w.add(inputDependency, name, dependency(name))
 	}
-	for _, ref := range p.external {
-		w.add(inputImage, ref, digest(ref))
-	}
+	w.images()
 	w.options()
 	w.overrides()
 	for _, s := range p.Secrets {
@@ -181,11 +180,31 @@ func (w *walk) contexts() {
 		switch c := w.pkg.Contexts[name]; {
 		case c.Package != "":
 			w.add(inputContext, name, digest("package"))
+		case w.pkg.locked[strings.TrimPrefix(c.URL, imageScheme)].Digest != "":
+			locked := w.pkg.locked[strings.TrimPrefix(c.URL, imageScheme)]
+			w.add(inputContext, name, digest("image", locked.Digest))
 		case c.URL != "":
 			w.add(inputContext, name, digest("url", c.URL))
 		default:
 			w.add(inputContext, name, digest("directory"))
 			w.files(inputContext, name+"/", w.pkg.LocalContexts[name])
+		}
+	}
+}
+
+// images adds the external images that the Dockerfile names: what they are
+// locked to, or their references.
+func (w *walk) images() {
+	seen := map[string]bool{}
+	for _, use := range w.pkg.external {
+		if use.Context != "" || seen[use.ref] {
+			continue
+		}
+		seen[use.ref] = true
+		if locked, ok := w.pkg.locked[use.ref]; ok {
+			w.add(inputImage, use.ref, digest("locked", locked.Digest))
+		} else {
+			w.add(inputImage, use.ref, digest(use.ref))
 		}
 	}
 }
@@ -234,9 +253,6 @@ func sortedKeys[V any](m map[string]V) []string {
 	slices.Sort(keys)
 	return keys
 }
-
-// contentMode reports whether the package's tags are made of its input hash.
-func contentMode(p *schema.Package) bool { return p.CacheMode == "" || p.CacheMode == "content" }
 
 // Label describes an input in words, paths of files relative to the workspace
 // root: "file app/main.go", "arg VERSION". What would not print as it is, such

@@ -77,9 +77,11 @@ func ask(ctx context.Context, catalog Catalog, p *Package) (*Image, error) {
 }
 
 // made reports whether the image was made of p's inputs: it says so, or, when
-// it says nothing, its tag does.
+// it says nothing, its tag does. A git tree id as the tag is all that counts,
+// unless the tree is dirty.
 func (p *Package) made(image *Image) bool {
-	if image.Hash != "" {
+	byTree := !contentMode(p.Package) && !p.Dirty
+	if image.Hash != "" && !byTree {
 		return image.Hash == p.Hash
 	}
 	return p.tagNamesHash()

@@ -46,9 +46,6 @@ func Make(ctx context.Context, r *Resolved, ports Ports, opts Options) (*Plan, e
 		return nil, errors.New("plan: pushing needs the registry, and none may be asked")
 	}
 	m := &maker{r: r, ports: ports, opts: opts, images: map[string]*found{}, nodes: map[string]*node{}}
-	if err := r.CheckRefs(); err != nil {
-		return nil, err
-	}
 	wanted, err := m.wanted()
 	if err != nil {
 		return nil, err
@@ -91,19 +88,6 @@ type node struct {
 	foundIn string
 	digest  string
 	damaged bool
-}
-
-// CheckRefs refuses two packages with one reference and different inputs.
-func (r *Resolved) CheckRefs() error {
-	owners := map[string]*Package{}
-	for _, p := range r.Packages {
-		other := owners[p.Ref()]
-		if other != nil && other.Hash != p.Hash {
-			return fmt.Errorf("packages %s and %s come out with the same reference %s but different inputs; give one of them another image or tag", other.Name, p.Name, p.Ref())
-		}
-		owners[p.Ref()] = p
-	}
-	return nil
 }
 
 // wanted lists the selected nodes, sorted by package and platform.

@@ -355,7 +355,7 @@ func TestPlanComplete(t *testing.T) {
 func TestPlanNotes(t *testing.T) {
 	w := harbour(t)
 	diags := w.make().Diagnostics
-	if len(diags) != 1 || diags[0].Package != "app" || diags[0].Severity != "note" {
+	if len(diags) != 2 || diags[0].Summary != "External images are not locked" || diags[1].Package != "app" || diags[1].Severity != "note" {
 		t.Errorf("diagnostics are %+v", diags)
 	}
 	w.selected("every")

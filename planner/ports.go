@@ -20,6 +20,15 @@ type Sources interface {
 	Dockerfile(ctx context.Context, contextDir, name string) ([]byte, error)
 }
 
+// Trees knows git's tree objects.
+type Trees interface {
+	// TreeID returns the object id of a directory's tree at HEAD, as if
+	// Stowage's configuration files were not in it. For several directories
+	// it is the SHA-1 of their ids one after the other. A directory that HEAD
+	// does not have is an error.
+	TreeID(ctx context.Context, dirs []string) (string, error)
+}
+
 // SourceSpec names a source set.
 type SourceSpec struct {
 	// Context is a directory.

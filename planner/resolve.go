@@ -18,6 +18,10 @@ import (
 type ResolveOptions struct {
 	Sources     Sources
 	Dockerfiles Dockerfiles
+	// Trees is needed for cache_mode = "git-tree"; nil is outside git.
+	Trees Trees
+	// Lock pins external images; nil is no lock file.
+	Lock *Lock
 	// HostPlatform is the native platform where no builder is declared.
 	HostPlatform string
 	// Now decides refresh buckets.
@@ -40,6 +44,7 @@ func Resolve(ctx context.Context, ws *schema.Workspace, opts ResolveOptions) (*R
 	if err := r.run(ctx); err != nil {
 		return nil, nil, err
 	}
+	r.checkRefs()
 	if r.diags.HasErrors() {
 		return nil, r.sortedDiagnostics(), nil
 	}
@@ -72,6 +77,8 @@ type entry struct {
 	// only if that is the tag the package comes out with.
 	soft   map[string]bool
 	images []imageUse
+	// triggers are the ONBUILD instructions that images was found with.
+	triggers triggers
 	// released are uses that no longer wait, because their package waits too.
 	released []release
 }
@@ -198,7 +205,12 @@ func (r *resolver) start(name string) func(context.Context) outcome {
 		return func(ctx context.Context) outcome { return r.examine(ctx, e.decl, known) }
 	}
 	pkg := e.pkg
+	if t := r.triggersFor(pkg); !t.equal(e.triggers) {
+		e.triggers = t
+		return func(context.Context) outcome { return r.reread(pkg, t) }
+	}
 	r.diags = append(r.diags, r.checkPlatforms(pkg)...)
+	r.diags = append(r.diags, r.lockImages(pkg)...)
 	hashes := map[string]string{}
 	for _, edge := range pkg.Edges {
 		if dep := r.entries[edge.To].pkg; dep != nil {
@@ -262,12 +274,12 @@ func (r *resolver) identities(refs []schema.Reference) map[string]schema.Identit
 func (r *resolver) finish(p *Package, hashes map[string]string, known map[string]schema.Identity) outcome {
 	p.Inputs = inputs(p, func(name string) string { return hashes[name] }, r.opts.Now)
 	p.Hash = p.Inputs.Hash
-	p.TagHash = p.Hash[:tagDigits]
+	p.TagHash = p.tagHash()
 	tag, diags := r.ws.Tag(p.Package, p.TagHash, lookupIn(known))
 	if p.Tag = tag; diags.HasErrors() {
 		p.Tag = p.TagHash // so that dependents' own mistakes are found
 	}
-	return outcome{name: p.Name, pkg: p, diags: diags, done: true}
+	return outcome{name: p.Name, pkg: p, diags: append(diags, warnTree(p)...), done: true}
 }
 
 func lookupIn(known map[string]schema.Identity) func(string) (schema.Identity, bool) {
@@ -281,7 +293,7 @@ func lookupIn(known map[string]schema.Identity) func(string) (schema.Identity, b
 func (r *resolver) resolved() *Resolved {
 	out := &Resolved{
 		Workspace: r.ws, Graph: graph.New(), Nodes: graph.New(),
-		Notes: r.notes, byName: map[string]*Package{},
+		Notes: r.notes, byName: map[string]*Package{}, locked: r.opts.Lock != nil,
 	}
 	for _, name := range r.names {
 		p := r.entries[name].pkg
@@ -298,6 +310,7 @@ func (r *resolver) resolved() *Resolved {
 	slices.SortStableFunc(out.Notes, func(a, b Diagnostic) int {
 		return compareStrings(a.Package, b.Package, a.Location, b.Location, a.Summary, b.Summary)
 	})
+	out.Notes = slices.Compact(out.Notes)
 	return out
 }
 

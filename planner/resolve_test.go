@@ -140,7 +140,7 @@ package "tree" {
 		"stowage.hcl:29 Cannot read the Dockerfile of package ongone",
 		"stowage.hcl:33 Bad tag",
 		"stowage.hcl:50 Platform missing in a dependency",
-		"stowage.hcl:54 Not supported yet",
+		"stowage.hcl:54 No git tree for package tree",
 	})
 }
 

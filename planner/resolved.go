@@ -24,6 +24,8 @@ type Resolved struct {
 	Notes []Diagnostic
 
 	byName map[string]*Package
+	// locked says that there is a lock file.
+	locked bool
 }
 
 // Package returns the package with the name, or nil.
@@ -49,8 +51,10 @@ type Package struct {
 	Dirty bool
 	Edges []Edge
 
-	nodes    map[string]*nodeUses // by platform
-	external []string             // references of images that are not the workspace's
+	nodes    map[string]*nodeUses   // by platform
+	external []externalUse          // in their order
+	locked   map[string]LockedImage // by reference as written
+	treeID   string                 // of the sources at HEAD, in git-tree mode
 }
 
 // nodeUses is what one node uses.
@@ -58,6 +62,8 @@ type nodeUses struct {
 	uses []Use
 	// nativeOnly is set when the result depends on the builder's own platform.
 	nativeOnly string
+	// onBuild are the ONBUILD instructions that it leaves to its dependents.
+	onBuild []string
 }
 
 // Edge says that a package depends on another, and where that is written.

@@ -74,13 +74,9 @@ func (l *loader) declarePackages(ws *Workspace) {
 		b.own.expressions(func(x *expression) { diags[i] = append(diags[i], l.env.analyze(x)...) })
 		diags[i] = append(diags[i], l.expand(b, ws)...)
 	})
-	repositories := map[string]*Declaration{}
 	for i, b := range l.packages {
 		l.add(diags[i]...)
-		for _, d := range b.declarations() {
-			ws.Packages = append(ws.Packages, d)
-			l.checkRepository(repositories, d)
-		}
+		ws.Packages = append(ws.Packages, b.declarations()...)
 	}
 	slices.SortFunc(ws.Packages, func(a, b *Declaration) int { return strings.Compare(a.Name, b.Name) })
 	ws.byName = make(map[string]*Declaration, len(ws.Packages))
@@ -98,23 +94,6 @@ func (b *packageBlock) declarations() []*Declaration {
 		out = append(out, b.instances[key])
 	}
 	return out
-}
-
-// checkRepository reports two packages with one image.
-func (l *loader) checkRepository(seen map[string]*Declaration, d *Declaration) {
-	if d.Repository == "" {
-		return
-	}
-	first, ok := seen[d.Repository]
-	if !ok {
-		seen[d.Repository] = d
-		return
-	}
-	what := "set image in one of them"
-	if first.Block == d.Block {
-		what = "use each.key in image"
-	}
-	l.add(errorAt(d.block.imageRange(), "Duplicate image", "Packages %s (at %s) and %s are both called %s; %s.", first.Name, at(first.Range), d.Name, d.Repository, what))
 }
 
 func (b *packageBlock) imageRange() hcl.Range {

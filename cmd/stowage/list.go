@@ -39,9 +39,6 @@ func listCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := r.CheckRefs(); err != nil {
-				return err
-			}
 			return e.printList(r, names, format)
 		},
 	}

@@ -214,24 +214,24 @@ func (s *solve) addContexts(req *executor.BuildRequest) error {
 		s.opt.FrontendAttrs[key] = "oci-layout://" + storeID + "@" + image.Descriptor.Digest.String()
 	}
 	for name, url := range req.RemoteContexts {
-		s.opt.FrontendAttrs["context:"+name] = url
+		key, err := contextName(name)
+		if err != nil {
+			return err
+		}
+		s.opt.FrontendAttrs["context:"+key] = url
 	}
 	return nil
 }
 
 // contextName is a name in the form in which the frontend looks it up: see
-// NamedContext in frontend/dockerui/namedcontext.go. It is familiar, without
-// :latest and without a digest.
+// NamedContext in frontend/dockerui/config.go. It is familiar and without
+// :latest.
 func contextName(name string) (string, error) {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
 		return "", fmt.Errorf("image name %q: %w", name, err)
 	}
-	short := reference.FamiliarName(named)
-	if t, ok := named.(reference.Tagged); ok && t.Tag() != "latest" {
-		short += ":" + t.Tag()
-	}
-	return short, nil
+	return strings.TrimSuffix(reference.FamiliarString(named), ":latest"), nil
 }
 
 // addSession adds what the daemon may ask for during the solve.

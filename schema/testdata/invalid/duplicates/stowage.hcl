@@ -50,15 +50,6 @@ package "a" {
   }
 }
 
-package "b" {
-  image = "same" # ERROR: Duplicate image
-}
-
-package "c" {
-  for_each = toset(["x", "y"])
-  image    = "c" # ERROR: Duplicate image
-}
-
 group "g" {
   packages = []
 }

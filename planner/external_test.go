@@ -1,0 +1,125 @@
+package planner_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stowage-build/stowage/internal/dockerfile"
+	"github.com/stowage-build/stowage/planner"
+)
+
+const (
+	digestA = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	digestB = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+)
+
+// based is a workspace whose package app takes alpine, and an image as a named
+// context.
+func based() tree {
+	return inline(map[string]string{
+		"lib": "",
+		"app": "contexts = { tool = \"docker-image://cgr.test/tool:1\" }\n" +
+			from("FROM alpine:3.20 AS a", "FROM registry.test/acme/lib", "COPY --from=a / /", "COPY --from=tool / /",
+				"COPY --from=busybox@"+digestA+" / /"),
+	})
+}
+
+// lockOf locks images to a digest for both platforms.
+func lockOf(digest string, names ...string) *planner.Lock {
+	l := &planner.Lock{Images: map[string]planner.LockedImage{}}
+	for _, name := range names {
+		l.Images[name] = planner.LockedImage{Digest: digest, Platforms: []string{amd64, arm64}}
+	}
+	return l
+}
+
+// same compares lists of anything.
+func same[T any](t *testing.T, what string, got, want []T) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s:\n  got  %+v\n  want %+v", what, got, want)
+	}
+}
+
+func locked(tb testing.TB, t tree, lock *planner.Lock) *setup {
+	s := newSetup(tb, t)
+	s.dockerfiles, s.lock = dockerfile.Analyzer{}, lock
+	return s
+}
+
+func TestExternalImages(t *testing.T) {
+	r := locked(t, based(), nil).resolve()
+	both := []string{amd64, arm64}
+	same(t, "external images", r.External(), []planner.ExternalImage{
+		{Name: "cgr.test/tool:1", Packages: []string{"app"}, Platforms: both},
+		{Name: "docker.io/library/alpine:3.20", Packages: []string{"app"}, Platforms: both},
+	})
+}
+
+// A locked digest goes into the hash of what uses it, and of nothing else, and
+// to its builds.
+func TestLockedImages(t *testing.T) {
+	const alpine, tool = "docker.io/library/alpine:3.20", "cgr.test/tool:1"
+	lock := lockOf(digestA, alpine, tool)
+	r := locked(t, based(), lock).resolve()
+	same(t, "bases", r.Package("app").Bases(arm64), []planner.Base{
+		{Name: "alpine:3.20", Ref: alpine, Digest: digestA, Platform: arm64},
+		{Name: "busybox@" + digestA, Ref: "docker.io/library/busybox@" + digestA, Platform: arm64},
+		{Name: "tool", Ref: tool, Digest: digestA, Platform: arm64},
+	})
+	before := r.Package("app").Hash
+	for _, name := range []string{alpine, tool} {
+		moved := lockOf(digestA, alpine, tool)
+		moved.Images[name] = planner.LockedImage{Digest: digestB, Platforms: []string{amd64, arm64}}
+		after := locked(t, based(), moved).resolve()
+		if after.Package("app").Hash == before {
+			t.Errorf("%s moved and the hash did not change", name)
+		}
+		if after.Package("lib").Hash != r.Package("lib").Hash {
+			t.Errorf("%s moved and lib, which does not use it, has another hash", name)
+		}
+	}
+	unused := lockOf(digestA, alpine, tool, "docker.io/library/golang:1")
+	if locked(t, based(), unused).resolve().Package("app").Hash != before {
+		t.Error("an image that nothing uses changed the hash")
+	}
+	if locked(t, based(), nil).resolve().Package("app").Hash == before {
+		t.Error("locked and unlocked have one hash")
+	}
+}
+
+func TestNotLocked(t *testing.T) {
+	diags := locked(t, based(), lockOf(digestA, "cgr.test/tool:1")).diagnose()
+	if len(diags) != 1 || diags[0].Summary != "Image is not locked" || !strings.Contains(diags[0].Detail, "alpine:3.20") {
+		t.Errorf("diagnostics: %s", list(diags))
+	}
+	lock := lockOf(digestA, "docker.io/library/alpine:3.20", "cgr.test/tool:1")
+	lock.Images["cgr.test/tool:1"] = planner.LockedImage{Digest: digestA, Platforms: []string{amd64}}
+	diags = locked(t, based(), lock).diagnose()
+	if len(diags) != 1 || !strings.Contains(diags[0].Detail, "needs cgr.test/tool:1 for linux/arm64") {
+		t.Errorf("diagnostics: %s", list(diags))
+	}
+}
+
+// ONBUILD instructions of a workspace package's image make edges of what is
+// built on it, also through several, and are part of cycles.
+func TestTriggersMakeEdges(t *testing.T) {
+	files := inline(map[string]string{
+		"tools": "", "more": "",
+		"base": from("FROM scratch", "ONBUILD COPY --from=registry.test/acme/tools /t /t", "ONBUILD COPY --from=alpine:3 / /"),
+		"app":  from("FROM registry.test/acme/base"),
+		"next": "contexts = { b = package.base }\n" + from("FROM b"),
+	})
+	r := locked(t, files, nil).resolve()
+	equal(t, "edges of app", edges(r, "app"), []string{"base FROM", "tools COPY --from"})
+	equal(t, "edges of next", edges(r, "next"), []string{"base FROM", "base contexts", "tools COPY --from"})
+	same(t, "external images", r.External(), []planner.ExternalImage{
+		{Name: "docker.io/library/alpine:3", Packages: []string{"app", "next"}, Platforms: []string{amd64, arm64}},
+	})
+	cyclic := files.replace(t, "stowage.hcl", "registry.test/acme/tools", "registry.test/acme/app")
+	diags := locked(t, cyclic, nil).diagnose()
+	if !strings.Contains(list(diags), "Cycle") {
+		t.Errorf("diagnostics: %s", list(diags))
+	}
+}
