@@ -54,6 +54,8 @@ type BuildRequest struct {
 	Secrets []Secret
 	SSH     []string
 	Network string // none, default or host
+	// Allow lists entitlements: network.host, security.insecure.
+	Allow   []string
 	NoCache bool
 
 	CacheFrom, CacheTo []string

@@ -29,8 +29,9 @@ type ResolvedSpecs struct {
 	Provenance Provenance
 	// Secret reads a build secret when the build asks for it.
 	Secret func(schema.Secret) ([]byte, error)
-	// AllowHostNetwork permits network = "host".
-	AllowHostNetwork bool
+	// Allow lists the entitlements that builds may have: network.host,
+	// security.insecure.
+	Allow []string
 }
 
 // Build returns the package's build for the platform.
@@ -41,7 +42,7 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 	}
 	o := p.Overrides[platform]
 	network := orElse(o.Network, p.Network)
-	if network == "host" && !s.AllowHostNetwork {
+	if network == "host" && !slices.Contains(s.Allow, "network.host") {
 		return nil, fmt.Errorf("package %s has network = \"host\", which must be allowed with --allow network.host", pkg)
 	}
 	spec := &BuildSpec{
@@ -51,7 +52,7 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 			Target: p.TargetFor(platform), Args: s.args(p, platform),
 			Labels: s.labels(p), Annotations: p.Annotations,
 			LocalContexts: map[string][]planner.File{}, RemoteContexts: map[string]string{},
-			SSH: p.SSH, Network: network, NoCache: p.NoCache || o.NoCache,
+			SSH: p.SSH, Network: network, NoCache: p.NoCache || o.NoCache, Allow: s.Allow,
 			CacheFrom: p.CacheFrom, CacheTo: p.CacheTo,
 			Provenance: p.Attest.Provenance, SBOM: p.Attest.SBOM, Scanner: p.Attest.Scanner,
 		},

@@ -197,7 +197,7 @@ func TestHostNetwork(t *testing.T) {
 	if _, err := specs.Build("host", amd64); err == nil || !strings.Contains(err.Error(), "--allow network.host") {
 		t.Errorf("error is %v", err)
 	}
-	specs.AllowHostNetwork = true
+	specs.Allow = []string{"network.host"}
 	if spec, err := specs.Build("host", amd64); err != nil || spec.Request.Network != "host" {
 		t.Errorf("spec is %v, %v", spec, err)
 	}

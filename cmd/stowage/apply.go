@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -59,7 +60,7 @@ left. Interrupted once, it cancels the builds and leaves everything consistent.`
 	f.StringVar(&flags.schedule, "schedule", "eager", "start a step when its own needs are done (eager), or wave by wave (waves)")
 	f.BoolVar(&flags.failFast, "fail-fast", false, "stop at the first failure")
 	f.StringArrayVar(&flags.builders, "builder", nil, "build on the BuildKit at `ENDPOINT` (unix:// tcp:// ssh:// docker-container:// podman-container:// kube-pod://); may be repeated")
-	f.StringArrayVar(&flags.allow, "allow", nil, "allow an `ENTITLEMENT`: network.host")
+	f.StringArrayVar(&flags.allow, "allow", nil, "allow an `ENTITLEMENT`: network.host or security.insecure")
 	return cmd
 }
 
@@ -68,7 +69,7 @@ func (f *applyFlags) check() error {
 		return fmt.Errorf("--jobs %d: use 1 or more", f.jobs)
 	}
 	for _, a := range f.allow {
-		if err := oneOf("--allow", a, "network.host"); err != nil {
+		if err := oneOf("--allow", a, "network.host", "security.insecure"); err != nil {
 			return err
 		}
 	}
@@ -85,12 +86,12 @@ func (e *env) apply(cmd *cobra.Command, args []string, shape planFlags, flags ap
 	if err != nil {
 		return err
 	}
-	opts.Endpoints = flags.builders
+	opts.Endpoints, opts.At = flags.builders, time.Time(shape.at)
 	if saved != nil {
 		if err := e.refuseShape(cmd); err != nil {
 			return err
 		}
-		stowage.RestoreVars(&opts, saved)
+		stowage.Restore(&opts, saved)
 	}
 	ws, err := e.openWith(cmd.Context(), opts)
 	if err != nil {
@@ -149,7 +150,7 @@ func (e *env) isPackage(name string) bool {
 
 // refuseShape refuses flags that a saved plan has decided.
 func (e *env) refuseShape(cmd *cobra.Command) error {
-	for _, name := range []string{"with-dependents", "platform", "skip-platform", "push", "allow-dirty", "offline"} {
+	for _, name := range []string{"with-dependents", "platform", "skip-platform", "push", "allow-dirty", "offline", "at"} {
 		if cmd.Flags().Changed(name) {
 			return fmt.Errorf("--%s was decided when the plan was saved; leave it out, or make a new plan with it", name)
 		}

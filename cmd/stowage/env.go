@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/term"
@@ -31,7 +32,7 @@ func newEnv(stdout, stderr io.Writer) *env { return &env{stdout: stdout, stderr:
 
 // options turns the global flags into the options of a workspace.
 func (e *env) options() (stowage.Options, error) {
-	opts := stowage.Options{StoreDir: e.store, Version: version, Output: e.stderr}
+	opts := stowage.Options{StoreDir: e.store, Version: version}
 	for _, v := range e.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok {
@@ -59,10 +60,16 @@ func (e *env) path(p string) string {
 
 // open opens the workspace and prints its warnings.
 func (e *env) open(ctx context.Context) (*stowage.Workspace, error) {
+	return e.openAt(ctx, time.Time{})
+}
+
+// openAt opens the workspace for a time, zero for now.
+func (e *env) openAt(ctx context.Context, at time.Time) (*stowage.Workspace, error) {
 	opts, err := e.options()
 	if err != nil {
 		return nil, err
 	}
+	opts.At = at
 	return e.openWith(ctx, opts)
 }
 

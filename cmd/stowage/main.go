@@ -40,16 +40,29 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// run runs the command and returns its exit code. The first interrupt cancels
-// the context; the second ends the process at once, as the default does.
+// run runs the command and returns its exit code.
 func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop)
 	e := newEnv(os.Stdout, os.Stderr)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go e.interrupt(signals, cancel)
 	root := newRoot(e)
 	root.SetArgs(args)
 	return e.exitCode(ctx, root.ExecuteContext(ctx))
+}
+
+// interrupt cancels the run at the first signal and ends the process at the
+// second.
+func (e *env) interrupt(signals <-chan os.Signal, cancel context.CancelFunc) {
+	<-signals
+	cancel()
+	<-signals
+	if isTerminal(e.stderr) {
+		fmt.Fprintln(e.stderr, "\x1b[?25h") // the live view hides the cursor
+	}
+	os.Exit(exitInterrupted)
 }
 
 // errToDo says that a plan with --detailed-exitcode has something to do.

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +22,32 @@ type planFlags struct {
 	push           bool
 	allowDirty     bool
 	offline        bool
+	at             moment
+}
+
+// moment is a time on the command line.
+type moment time.Time
+
+func (m *moment) String() string {
+	if time.Time(*m).IsZero() {
+		return ""
+	}
+	return time.Time(*m).Format(time.RFC3339)
+}
+
+func (m *moment) Type() string { return "TIME" }
+
+// Set takes RFC 3339, or a date, which is its first instant in UTC.
+func (m *moment) Set(text string) error {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		t, err = time.Parse(time.DateOnly, text)
+	}
+	if err != nil {
+		return errors.New("write a date (2006-01-02) or a time (2006-01-02T15:04:05Z)")
+	}
+	*m = moment(t)
+	return nil
 }
 
 func (f *planFlags) register(cmd *cobra.Command) {
@@ -30,6 +58,7 @@ func (f *planFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.push, "push", false, "push what the registry lacks, and move the moving tags")
 	flags.BoolVar(&f.allowDirty, "allow-dirty", false, "push packages although their files differ from HEAD")
 	flags.BoolVar(&f.offline, "offline", false, "ask no registry")
+	flags.Var(&f.at, "at", "as if it were `TIME`: decides which refresh periods have begun")
 }
 
 // options completes the flags with the selection.
@@ -62,7 +91,7 @@ run; no builder is needed.`,
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err
 			}
-			ws, err := e.open(cmd.Context())
+			ws, err := e.openAt(cmd.Context(), time.Time(flags.at))
 			if err != nil {
 				return err
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path"
@@ -14,8 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -35,8 +32,10 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"checkindexes": checkIndexesCommand,
 		"copyimages":   copyImagesCommand,
 		"catimage":     catImageCommand,
+		"samefiles":    sameFilesCommand,
 		"killapply":    killApplyCommand,
 		"killbuilder":  killBuilderCommand,
+		"interrupt":    interruptCommand,
 	}
 }
 
@@ -190,93 +189,27 @@ func fileIn(image v1.Image, name string) ([]byte, error) {
 	}
 }
 
-// killApplyCommand kills stowage apply in the middle, KILLS times, each time
-// with other inputs, so that there is always something to build. After each
-// kill the store must be sound, and the next apply must complete:
-// killapply KILLS ARG…
-func killApplyCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 1 {
-		ts.Fatalf("usage: killapply kills args...")
+// sameFilesCommand compares names of files, each after "./" and before a zero
+// byte, with the inputs that stowage explain lists:
+// samefiles LISTING INPUTS.json
+func sameFilesCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: samefiles listing inputs.json")
 	}
-	kills, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	apply := func(round int) []string {
-		return append([]string{"apply", "--var", fmt.Sprintf("salt=round %d", round)}, args[1:]...)
+	var have, want []string
+	for name := range strings.SplitSeq(strings.TrimSuffix(ts.ReadFile(args[0]), "\x00"), "\x00") {
+		have = append(have, strings.TrimPrefix(name, "./"))
 	}
-	start := time.Now()
-	ts.Check(ts.Exec("stowage", apply(-1)...))
-	whole := time.Since(start)
-	for round := 0; kills > 0; round++ {
-		if killAfter(ts, rand.N(whole), apply(round)) {
-			kills--
-		} else {
-			whole = whole * 4 / 5 // it ends sooner than that
-		}
-		ts.Check(ts.Exec("stowage", "store", "verify"))
-		ts.Check(ts.Exec("stowage", apply(round)...))
-		ts.Check(ts.Exec("stowage", "store", "verify"))
-	}
-}
-
-// killBuilderCommand kills a process of the embedded builder while stowage
-// apply builds, ROUNDS times; apply must succeed all the same:
-// killbuilder ROUNDS ARG…
-func killBuilderCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 1 {
-		ts.Fatalf("usage: killbuilder rounds args...")
-	}
-	rounds, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	for round := range rounds {
-		stage := []string{"init", "serve"}[round%2]
-		killed := make(chan error, 1)
-		go func() { killed <- killStage(ts.Getenv("STOWAGE_STORE"), stage, "sleep") }()
-		ts.Check(ts.Exec("stowage", append([]string{"apply", "--var", fmt.Sprintf("salt=round %d", round)}, args[1:]...)...))
-		ts.Check(<-killed)
-	}
-}
-
-// killStage waits until a program runs in a build and kills the stage of the
-// store's engine.
-func killStage(store, stage, program string) error {
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		engine, building := 0, false
-		dirs, err := filepath.Glob("/proc/[0-9]*")
-		if err != nil {
-			return err
-		}
-		for _, dir := range dirs {
-			line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-			if err != nil {
-				continue // it has ended
-			}
-			words := strings.Split(string(line), "\x00")
-			building = building || path.Base(words[0]) == program || strings.Contains(string(line), "/"+program+"\x00")
-			if len(words) > 3 && words[1] == "__engine" && words[2] == stage && strings.Contains(words[3], store) {
-				engine, err = strconv.Atoi(path.Base(dir))
-				if err != nil {
-					return err
-				}
-			}
-		}
-		if engine > 0 && building {
-			return syscall.Kill(engine, syscall.SIGKILL)
+	var inputs planner.Inputs
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &inputs))
+	for _, in := range inputs.List {
+		if in.Kind == "file" {
+			want = append(want, in.Name)
 		}
 	}
-	return fmt.Errorf("no %s and engine %s for the store %s in a minute", program, stage, store)
-}
-
-// killAfter starts stowage, kills it after a while, and reports whether that
-// was before it had ended.
-func killAfter(ts *testscript.TestScript, after time.Duration, args []string) bool {
-	cmd := exec.Command("stowage", args...)
-	for _, key := range []string{"PATH", "HOME", "TMPDIR", "STOWAGE_STORE", "STOWAGE_VAR_registry"} {
-		cmd.Env = append(cmd.Env, key+"="+ts.Getenv(key))
+	slices.Sort(have)
+	slices.Sort(want)
+	if !slices.Equal(have, want) {
+		ts.Fatalf("the files are %q, the inputs %q", have, want)
 	}
-	cmd.Dir = ts.Getenv("WORK")
-	ts.Check(cmd.Start())
-	time.Sleep(after)
-	_ = cmd.Process.Kill()
-	err := cmd.Wait()
-	return err != nil
 }

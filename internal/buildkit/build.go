@@ -87,9 +87,7 @@ func (c *Client) newSolve(req *executor.BuildRequest) (*solve, error) {
 	if err := s.addContexts(req); err != nil {
 		return nil, err
 	}
-	if req.Network == "host" {
-		s.opt.AllowedEntitlements = append(s.opt.AllowedEntitlements, "network.host")
-	}
+	s.opt.AllowedEntitlements = req.Allow
 	if err := s.addSession(req); err != nil {
 		return nil, err
 	}

@@ -60,10 +60,17 @@ func (c *Client) explain(ctx context.Context, err error, w *watcher) error {
 // Words that BuildKit puts around what is the matter.
 var noise = regexp.MustCompile(`failed to solve(?: with frontend [^:]+)?: |failed to compute cache key: |failed to calculate checksum of ref \S+?: |rpc error: code = \w+ desc = `)
 
+// entitlement matches BuildKit's refusal of what was not allowed.
+var entitlement = regexp.MustCompile(`(network\.host|security\.insecure) is not allowed`)
+
 // plainMessage says what failed in as few words as possible.
 func plainMessage(err error, e *executor.BuildError) string {
 	if e.ExitCode != 0 && e.Step != "" {
 		return fmt.Sprintf("%s ended with exit code %d", e.Step, e.ExitCode)
 	}
-	return noise.ReplaceAllString(err.Error(), "")
+	text := noise.ReplaceAllString(err.Error(), "")
+	if m := entitlement.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("the Dockerfile wants %s; allow it with --allow %s if you trust what it runs", m[1], m[1])
+	}
+	return text
 }

@@ -150,7 +150,7 @@ func newController(stop context.Context, cfg childConfig, root string) (*control
 			"local":    localremotecache.ResolveCacheImporterFunc(sessions),
 		},
 		// A client still has to ask for it, which Stowage does with --allow.
-		Entitlements:   []string{"network.host"},
+		Entitlements:   []string{"network.host", "security.insecure"},
 		MeterProvider:  noop.NewMeterProvider(),
 		HistoryDB:      history,
 		CacheStore:     cacheStore,

@@ -1,0 +1,102 @@
+package stowage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/internal/report"
+	"github.com/stowage-build/stowage/internal/runlog"
+	"github.com/stowage-build/stowage/planner"
+	"github.com/stowage-build/stowage/schema"
+)
+
+// ApplyOptions are how a plan is applied; see the flags of the same names.
+type ApplyOptions struct {
+	// Jobs bounds what is done at once; 0 is twice the processors.
+	Jobs     int
+	Schedule executor.Schedule
+	FailFast bool
+	// Allow lists entitlements: network.host, security.insecure.
+	Allow []string
+	// Reporter is told what happens; nil writes plain text to Options.Output.
+	Reporter executor.Reporter
+}
+
+// Apply does what the plan says. Failed steps are in the result; the error is
+// for what kept the run from starting.
+func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOptions) (*executor.Result, error) {
+	r, err := w.Resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	store, err := w.Store()
+	if err != nil {
+		return nil, err
+	}
+	remote, err := w.Registry()
+	if err != nil {
+		return nil, err
+	}
+	ports := executor.Ports{Store: store, Registry: remote, Recorder: w.history, Clock: w.opts.Now}
+	if plan.Summary.Build > 0 {
+		builders, err := w.builders(ctx, store)
+		if err != nil {
+			return nil, err
+		}
+		ports.Builders = builders
+	}
+	record, err := runlog.Create(filepath.Join(w.StateDir(), "runs"), w.opts.Now())
+	if err != nil {
+		return nil, err
+	}
+	reporters := executor.Reporters{record, opts.Reporter}
+	if opts.Reporter == nil && w.opts.Output != nil {
+		plain, err := report.NewReporter("plain", w.opts.Output, report.Options{})
+		if err != nil {
+			return nil, errors.Join(err, record.Close(nil))
+		}
+		defer plain.Close()
+		reporters[1] = plain
+	}
+	ports.Logs, ports.Reporter = record, reporters
+	if opts.Jobs == 0 {
+		opts.Jobs = 2 * runtime.GOMAXPROCS(0)
+	}
+	revision, err := w.sources.Revision(ctx)
+	if err != nil {
+		return nil, err
+	}
+	result, err := executor.Apply(ctx, plan, &executor.ResolvedSpecs{
+		Resolved: r, Secret: w.secret, Allow: opts.Allow,
+		Provenance: executor.Provenance{Revision: revision, Source: w.sources.RemoteURL(ctx)},
+	}, ports, executor.Options{Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast})
+	return result, errors.Join(err, record.Close(result))
+}
+
+// secret reads a build secret from the environment or a file.
+func (w *Workspace) secret(s schema.Secret) ([]byte, error) {
+	if w.opts.Secret != nil {
+		return w.opts.Secret(s)
+	}
+	if s.Env != "" {
+		value, ok := w.opts.Getenv(s.Env)
+		if !ok {
+			return nil, fmt.Errorf("secret %s: the environment variable %s is not set", s.ID, s.Env)
+		}
+		return []byte(value), nil
+	}
+	path := filepath.FromSlash(s.File)
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(w.root, path)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("secret %s: %w", s.ID, err)
+	}
+	return content, nil
+}

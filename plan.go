@@ -1,0 +1,133 @@
+package stowage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/stowage-build/stowage/planner"
+	"github.com/stowage-build/stowage/schema"
+)
+
+// PlanOptions shape a plan; see the flags of the same names. Their JSON form is
+// the plan's "options".
+type PlanOptions struct {
+	// Packages select as on the command line, relative to Dir.
+	Packages       []string `json:"packages,omitempty"`
+	Dir            string   `json:"dir,omitempty"`
+	WithDependents bool     `json:"with_dependents,omitempty"`
+	Platforms      []string `json:"platforms,omitempty"`
+	SkipPlatforms  []string `json:"skip_platforms,omitempty"`
+	Push           bool     `json:"push,omitempty"`
+	AllowDirty     bool     `json:"allow_dirty,omitempty"`
+	// Offline asks no registry.
+	Offline bool `json:"offline,omitempty"`
+}
+
+// Plan finds out what must be done. It writes nothing but caches, and needs
+// no builder.
+func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, error) {
+	r, err := w.Resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names, err := w.Select(ctx, opts.Packages, opts.Dir, opts.WithDependents)
+	if err != nil {
+		return nil, err
+	}
+	if opts.Offline && opts.Push {
+		return nil, errors.New("--push asks the registry, --offline forbids it; use one of them")
+	}
+	store, err := w.Store()
+	if err != nil {
+		return nil, err
+	}
+	revision, err := w.sources.Revision(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := w.shown(opts)
+	if err != nil {
+		return nil, err
+	}
+	ports := planner.Ports{Store: store, Records: w.history, Estimator: w.history}
+	if !opts.Offline {
+		if ports.Registry, err = w.Registry(); err != nil {
+			return nil, err
+		}
+	}
+	return planner.Make(ctx, r, ports, planner.Options{
+		Packages: names, Platforms: opts.Platforms, SkipPlatforms: opts.SkipPlatforms,
+		Push: opts.Push, AllowDirty: opts.AllowDirty, Shown: shown,
+		Version: w.opts.Version, Now: w.opts.Now(), Revision: revision,
+	})
+}
+
+// shown are the options as a plan records them, with the values of variables
+// that flags gave. Those of sensitive ones are left out: apply must be given
+// them again.
+func (w *Workspace) shown(opts PlanOptions) (map[string]any, error) {
+	encoded, err := json.Marshal(opts)
+	if err != nil {
+		return nil, fmt.Errorf("record the options: %w", err)
+	}
+	shown := map[string]any{}
+	if err := json.Unmarshal(encoded, &shown); err != nil {
+		return nil, fmt.Errorf("record the options: %w", err)
+	}
+	vars := map[string]any{}
+	for _, v := range w.config.Variables {
+		if v.FromFlag && !v.Sensitive {
+			vars[v.Name] = v.Value
+		}
+	}
+	if len(vars) > 0 {
+		shown["vars"] = vars
+	}
+	if !w.opts.At.IsZero() {
+		shown["at"] = w.opts.At.Format(time.RFC3339)
+	}
+	return shown, nil
+}
+
+// Restore adds to opts what a saved plan was made with: its variables and time.
+// Sensitive variables are not in it and must be given again.
+func Restore(opts *Options, saved *planner.Plan) {
+	vars, _ := saved.Options["vars"].(map[string]any)
+	var restored []schema.Var
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		if text, ok := vars[name].(string); ok {
+			restored = append(restored, schema.Var{Name: name, Value: text})
+		}
+	}
+	opts.Vars = append(restored, opts.Vars...)
+	if text, ok := saved.Options["at"].(string); ok {
+		opts.At, _ = time.Parse(time.RFC3339, text) // an altered plan is refused by its checksum
+	}
+}
+
+// Replan makes a saved plan's plan again and returns it. It is a
+// *planner.StaleError when the workspace gives something else.
+func (w *Workspace) Replan(ctx context.Context, saved *planner.Plan) (*planner.Plan, error) {
+	encoded, err := json.Marshal(saved.Options)
+	if err != nil {
+		return nil, fmt.Errorf("read the saved plan: %w", err)
+	}
+	var opts PlanOptions
+	if err := json.Unmarshal(encoded, &opts); err != nil {
+		return nil, fmt.Errorf("%w: %w", planner.ErrAltered, err)
+	}
+	plan, err := w.Plan(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	r, err := w.Resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return plan, planner.CheckStale(saved, r, plan)
+}
