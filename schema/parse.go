@@ -74,6 +74,14 @@ func cause(err error) string {
 	return err.Error()
 }
 
+// Parse parses one file of native syntax, or of JSON when its name ends in
+// .json, within the limits that hold for all configuration. The file is usable
+// when there are no errors.
+func Parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
+	f, diags := parseSource(name, src)
+	return f, arrange(diags)
+}
+
 // parseSource parses native syntax, or JSON when the name ends in .json. The
 // file is usable when there are no errors.
 func parseSource(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
