@@ -91,6 +91,9 @@ func (r *resolver) lockImages(p *Package) hcl.Diagnostics {
 			detail = fmt.Sprintf("Package %s needs %s for %s. What it is locked to has only %s. Run \"stowage lock --upgrade %s\" if it has that platform by now.",
 				p.Name, use.ref, use.Platform, strings.Join(image.Platforms, ", "), use.ref)
 		}
+		if detail != "" && r.opts.Unlocked {
+			continue
+		}
 		if detail != "" {
 			rng := use.rng
 			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Image is not locked", Detail: detail, Subject: &rng})

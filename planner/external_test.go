@@ -102,6 +102,23 @@ func TestNotLocked(t *testing.T) {
 	}
 }
 
+// Who is about to change the lock file is told what it lacks, not refused.
+func TestUnlockedIsNoMistake(t *testing.T) {
+	const alpine, tool = "docker.io/library/alpine:3.20", "cgr.test/tool:1"
+	lock := lockOf(digestA, alpine, tool)
+	want := locked(t, based(), lock).resolve().External()
+	delete(lock.Images, alpine)
+	lock.Images[tool] = planner.LockedImage{Digest: digestA, Platforms: []string{amd64}}
+	s := locked(t, based(), lock)
+	opts := s.options()
+	opts.Unlocked = true
+	r, diags, err := planner.Resolve(t.Context(), s.load(), opts)
+	if err != nil || diags.HasErrors() {
+		t.Fatal(err, diags)
+	}
+	same(t, "external images", r.External(), want)
+}
+
 // ONBUILD instructions of a workspace package's image make edges of what is
 // built on it, also through several, and are part of cycles.
 func TestTriggersMakeEdges(t *testing.T) {

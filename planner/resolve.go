@@ -22,6 +22,9 @@ type ResolveOptions struct {
 	Trees Trees
 	// Lock pins external images; nil is no lock file.
 	Lock *Lock
+	// Unlocked makes it no mistake that Lock lacks an image, for those who are
+	// about to change the lock file.
+	Unlocked bool
 	// HostPlatform is the native platform where no builder is declared.
 	HostPlatform string
 	// Now decides refresh buckets.
