@@ -82,5 +82,5 @@ func Apply(ctx context.Context, plan *planner.Plan, specs Specs, ports Ports, op
 	if err != nil {
 		return nil, fmt.Errorf("apply plan: %w", err)
 	}
-	return newRun(plan, tasks, ports, opts).run(ctx), nil
+	return newRun(plan, tasks, specs, ports, opts).run(ctx), nil
 }

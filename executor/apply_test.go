@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -126,6 +127,8 @@ func TestRefused(t *testing.T) {
 
 // noSpecs is a Specs that knows nothing.
 type noSpecs struct{}
+
+func (noSpecs) Inputs(string) *planner.Inputs { return nil }
 
 func (noSpecs) Build(pkg, _ string) (*executor.BuildSpec, error) {
 	return nil, errors.New("no such package: " + pkg)
@@ -307,6 +310,24 @@ func TestPushOverwrites(t *testing.T) {
 			}
 			expect(t, "platforms", registry.platforms, amd64)
 		})
+	}
+}
+
+// TestInputsAreAttached: the inputs of a package are kept beside its index, in
+// the store and, when it is pushed, in the registry.
+func TestInputsAreAttached(t *testing.T) {
+	h := newHarness(t, "build:a\nindex:a < build:a\npush:a < index:a")
+	if result := h.apply(t.Context()); !result.OK() {
+		t.Fatal(result.Failed)
+	}
+	for name, from := range map[string]interface {
+		Attached(ctx context.Context, ref, artifactType string) ([]byte, error)
+	}{"store": h.store, "registry": h.registry} {
+		data, err := from.Attached(t.Context(), refOf("a"), planner.InputsType)
+		var inputs planner.Inputs
+		if err != nil || json.Unmarshal(data, &inputs) != nil || inputs.Hash != hashOf("a") {
+			t.Errorf("the %s has %q, %v", name, data, err)
+		}
 	}
 }
 

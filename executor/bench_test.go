@@ -33,6 +33,8 @@ func (instantSpecs) Build(pkg, platform string) (*executor.BuildSpec, error) {
 	return &executor.BuildSpec{Request: executor.BuildRequest{Node: pkg, Platform: platform}}, nil
 }
 
+func (instantSpecs) Inputs(string) *planner.Inputs { return nil }
+
 // layeredPlan is n builds, each of which needs three of about the hundred
 // before it.
 func layeredPlan(n int) *planner.Plan {

@@ -54,10 +54,11 @@ func (w *worker) record(t *task, took time.Duration) {
 	if err := r.RecordDuration(t.pkg.Image, t.step.Platform, took); err != nil {
 		w.feed.warn(t, fmt.Errorf("record how long %s took: %w", t.node(), err))
 	}
-	if t.spec.Inputs == nil {
+	inputs := w.specs.Inputs(t.step.Package)
+	if inputs == nil {
 		return
 	}
-	if err := r.RecordInputs(t.pkg.Image, t.spec.Inputs); err != nil {
+	if err := r.RecordInputs(t.pkg.Image, inputs); err != nil {
 		w.feed.warn(t, fmt.Errorf("record the inputs of %s: %w", t.node(), err))
 	}
 }

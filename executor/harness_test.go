@@ -164,11 +164,15 @@ func hashOf(pkg string) string {
 
 func refOf(pkg string) string { return "reg.test/" + pkg + ":" + hashOf(pkg)[:40] }
 
+// Inputs is executor.Specs'.
+func (h *harness) Inputs(pkg string) *planner.Inputs {
+	return &planner.Inputs{Package: pkg, Hash: hashOf(pkg)}
+}
+
 // Build is executor.Specs'.
 func (h *harness) Build(pkg, platform string) (*executor.BuildSpec, error) {
 	spec := &executor.BuildSpec{
 		Request: executor.BuildRequest{Node: pkg + ":" + platform, Platform: platform, Dockerfile: []byte("# " + pkg)},
-		Inputs:  &planner.Inputs{Package: pkg, Hash: hashOf(pkg)},
 	}
 	for _, s := range h.plan.Steps {
 		if s.Kind != planner.KindBuild || s.Package != pkg || s.Platform != platform {

@@ -151,6 +151,14 @@ type NodeEntry struct {
 	BuildResult
 }
 
+// Attacher is a Store or Registry that keeps artifacts beside images.
+type Attacher interface {
+	// Attach makes data an artifact of a type about the index subject, in
+	// ref's repository: a referrer of it. It takes the place of one of the same
+	// type.
+	Attach(ctx context.Context, ref string, subject ocispec.Descriptor, artifactType string, data []byte) error
+}
+
 // Registry is the remote side. Implementations retry transient faults and are
 // safe for concurrent use.
 type Registry interface {

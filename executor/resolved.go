@@ -56,7 +56,7 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 			CacheFrom: p.CacheFrom, CacheTo: p.CacheTo,
 			Provenance: p.Attest.Provenance, SBOM: p.Attest.SBOM, Scanner: p.Attest.Scanner,
 		},
-		NativeOnly: p.NativeOnly(platform), Timeout: p.Timeout, Retries: p.Retries, Inputs: p.Inputs,
+		NativeOnly: p.NativeOnly(platform), Timeout: p.Timeout, Retries: p.Retries,
 	}
 	if o.Timeout > 0 {
 		spec.Timeout = o.Timeout
@@ -76,6 +76,14 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 		})
 	}
 	return spec, setEpoch(p, &spec.Request)
+}
+
+// Inputs returns what the package's hash is made of.
+func (s *ResolvedSpecs) Inputs(pkg string) *planner.Inputs {
+	if p := s.Resolved.Package(pkg); p != nil {
+		return p.Inputs
+	}
+	return nil
 }
 
 // contexts adds the named contexts that are no packages.

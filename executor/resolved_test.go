@@ -161,7 +161,7 @@ func TestResolvedSpecs(t *testing.T) {
 	same("retries", spec.Retries, 2)
 	same("timeout", spec.Timeout, 30*time.Minute)
 	same("epoch", req.Epoch, (*int64)(nil))
-	same("inputs", spec.Inputs, app.Inputs)
+	same("inputs", specs.Inputs("app"), app.Inputs)
 	value, err := req.Secrets[0].Value()
 	if err != nil || req.Secrets[0].ID != "npm" || string(value) != "value of NPM_TOKEN" {
 		t.Errorf("secret %s is %q, %v", req.Secrets[0].ID, value, err)

@@ -44,7 +44,7 @@ type run struct {
 	over    chan struct{}
 }
 
-func newRun(plan *planner.Plan, tasks []*task, ports Ports, opts Options) *run {
+func newRun(plan *planner.Plan, tasks []*task, specs Specs, ports Ports, opts Options) *run {
 	r := &run{
 		tasks: tasks, opts: opts, clock: ports.Clock,
 		feed:    newFeed(ports.Reporter, ports.Clock),
@@ -57,7 +57,7 @@ func newRun(plan *planner.Plan, tasks []*task, ports Ports, opts Options) *run {
 		woken:   make(chan *task),
 		over:    make(chan struct{}),
 	}
-	r.worker = newWorker(plan, ports, opts, r.feed)
+	r.worker = newWorker(plan, specs, ports, opts, r.feed)
 	for _, t := range tasks {
 		r.staged[t.stage]++
 		r.byStage[t.stage] = append(r.byStage[t.stage], t)

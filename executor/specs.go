@@ -11,6 +11,9 @@ import (
 type Specs interface {
 	// Build returns what building the package for the platform takes.
 	Build(pkg, platform string) (*BuildSpec, error)
+	// Inputs returns what the package's hash is made of, nil if that is not
+	// known. It is kept beside what is built, to explain later plans.
+	Inputs(pkg string) *planner.Inputs
 }
 
 // BuildSpec is one build as far as it is known before its dependencies are.
@@ -31,8 +34,6 @@ type BuildSpec struct {
 	// Retries is how often a failed build is tried again. Transient faults are
 	// retried whatever it says.
 	Retries int
-	// Inputs are recorded when the build has succeeded; may be nil.
-	Inputs *planner.Inputs
 }
 
 // ImageUse is one workspace image under the name that a Dockerfile uses.

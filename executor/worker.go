@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,6 +17,7 @@ import (
 // images that are there by now, and is used by many goroutines.
 type worker struct {
 	ports   Ports
+	specs   Specs
 	logTail int
 	feed    *feed
 	// packages are those of the plan.
@@ -29,9 +31,9 @@ type worker struct {
 
 type node struct{ pkg, platform string }
 
-func newWorker(plan *planner.Plan, ports Ports, opts Options, feed *feed) *worker {
+func newWorker(plan *planner.Plan, specs Specs, ports Ports, opts Options, feed *feed) *worker {
 	w := &worker{
-		ports: ports, logTail: opts.LogTail, feed: feed,
+		ports: ports, specs: specs, logTail: opts.LogTail, feed: feed,
 		packages: map[string]planner.PackageInfo{},
 		images:   map[node]ocispec.Descriptor{},
 	}
@@ -90,9 +92,11 @@ func (w *worker) do(ctx context.Context, t *task) (Status, ocispec.Descriptor, e
 		return StatusPulled, desc, err
 	case planner.KindIndex:
 		desc, err = w.index(ctx, t)
+		w.attach(ctx, t, w.ports.Store, desc, err)
 		return StatusIndexed, desc, err
 	case planner.KindPush:
 		desc, err = w.ports.Registry.Push(ctx, t.pkg.Ref, t.platforms, t.overwrite)
+		w.attach(ctx, t, w.ports.Registry, desc, err)
 		return StatusPushed, desc, err
 	default:
 		return StatusTagged, desc, w.ports.Registry.Tag(ctx, t.pkg.Ref, t.step.Tag)
@@ -143,6 +147,26 @@ func (w *worker) index(ctx context.Context, t *task) (ocispec.Descriptor, error)
 	}
 	return w.ports.Store.PutIndex(context.WithoutCancel(ctx), t.pkg.Ref, platforms,
 		map[string]string{planner.AnnotationHash: t.pkg.Hash})
+}
+
+// attach keeps the package's inputs beside its index. They explain later plans
+// and decide nothing, so not being able to is only a warning.
+func (w *worker) attach(ctx context.Context, t *task, to any, index ocispec.Descriptor, err error) {
+	attacher, ok := to.(Attacher)
+	if err != nil || !ok || w.specs == nil {
+		return
+	}
+	inputs := w.specs.Inputs(t.step.Package)
+	if inputs == nil || inputs.Hash != t.pkg.Hash {
+		return
+	}
+	data, err := json.Marshal(inputs)
+	if err == nil {
+		err = attacher.Attach(context.WithoutCancel(ctx), t.pkg.Ref, index, planner.InputsType, data)
+	}
+	if err != nil {
+		w.feed.warn(t, fmt.Errorf("keep the inputs of %s: %w", t.step.Package, err))
+	}
 }
 
 // image returns the image of a node, which this run has built or pulled, or

@@ -1,5 +1,9 @@
 package planner
 
+// InputsType is the type of the artifact that holds the Inputs, as JSON, of
+// what is in an index.
+const InputsType = "application/vnd.stowage.inputs.v1+json"
+
 // Inputs is everything that decides a package's result, in canonical order.
 // The same walk produces the hash, the explanation and the comparison.
 type Inputs struct {

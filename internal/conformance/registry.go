@@ -48,6 +48,7 @@ func Registry(t *testing.T, open func(t *testing.T) RegistryUnderTest) {
 		"TagOfNothing":              tagOfNothing,
 		"SharedLayersAcrossImages":  sharedLayersAcrossImages,
 		"PlatformsAreNormalisedToo": platformsAreNormalisedToo,
+		"ArtifactsReachTheOthers":   artifactsReachTheOthers,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -373,5 +374,31 @@ func platformsAreNormalisedToo(t *testing.T, r RegistryUnderTest) {
 	wantPlatforms(t, m.lookup(t, r.ref()), "linux/arm64")
 	if _, err := m.Registry.Push(t.Context(), r.ref(), []string{"arm64"}, false); err == nil {
 		t.Error("a bad platform was accepted")
+	}
+}
+
+// artifactsReachTheOthers: what one machine attaches another reads.
+func artifactsReachTheOthers(t *testing.T, r RegistryUnderTest) {
+	m := r.Machine(t)
+	in, ok := m.Registry.(attached)
+	if !ok {
+		t.Fatal("the registry keeps no artifacts")
+	}
+	wantAttached(t, in, r.ref(), artifactType, "")
+	m.build(t, r.ref(), hashA, "linux/amd64", "a")
+	index, err := m.Registry.Push(t.Context(), r.ref(), []string{"linux/amd64"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"one", "two", "two"} {
+		if err := in.Attach(t.Context(), r.ref(), index, artifactType, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := r.Machine(t).Registry.(attached)
+	wantAttached(t, other, r.ref(), artifactType, "two")
+	wantAttached(t, other, r.Prefix+"/app:2", artifactType, "")
+	if index, err := m.Registry.Push(t.Context(), r.ref(), []string{"linux/amd64"}, false); err != nil || index.Digest.String() != m.lookup(t, r.ref()).Digest {
+		t.Errorf("after attaching, the index is %v, %v", index, err)
 	}
 }

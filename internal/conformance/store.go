@@ -57,6 +57,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest) {
 		"PutIndexAnnotates":         putIndexAnnotates,
 		"PutIndexNeedsPlatforms":    putIndexNeedsPlatforms,
 		"PutNodesAtOnce":            putNodesAtOnce,
+		"AttachIsFound":             attachIsFound,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -329,4 +330,49 @@ func putNodesAtOnce(t *testing.T, s StoreUnderTest) {
 	for i := range refs {
 		wantPlatforms(t, s.lookup(t, fmt.Sprintf("registry.test/acme/app:%d", i)), platforms...)
 	}
+}
+
+// attached is what stores and registries that keep artifacts have.
+type attached interface {
+	executor.Attacher
+	Attached(ctx context.Context, ref, artifactType string) ([]byte, error)
+}
+
+const artifactType = "application/vnd.test.note+json"
+
+func wantAttached(t *testing.T, in attached, ref, artifactType, want string) {
+	t.Helper()
+	data, err := in.Attached(t.Context(), ref, artifactType)
+	if err != nil || string(data) != want {
+		t.Errorf("attached to %s is %q, %v; want %q", ref, data, err, want)
+	}
+}
+
+// attachIsFound: an artifact is about one index. It is replaced by another of
+// its type, stays beside one of another type, and is gone when the index is
+// another.
+func attachIsFound(t *testing.T, s StoreUnderTest) {
+	in, ok := s.Store.(attached)
+	if !ok {
+		t.Fatal("the store keeps no artifacts")
+	}
+	wantAttached(t, in, ref, artifactType, "")
+	s.put(t, hashA, "linux/amd64", build(t, s.Content, "linux/amd64", "a"))
+	index, err := s.PutIndex(t.Context(), ref, []string{"linux/amd64"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAttached(t, in, ref, artifactType, "")
+	for _, text := range []string{"one", "two", "two"} {
+		if err := in.Attach(t.Context(), ref, index, artifactType, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		wantAttached(t, in, ref, artifactType, text)
+	}
+	if err := in.Attach(t.Context(), ref, index, "application/vnd.test.other", []byte("other")); err != nil {
+		t.Fatal(err)
+	}
+	wantAttached(t, in, ref, artifactType, "two")
+	s.put(t, hashA, "linux/arm64", build(t, s.Content, "linux/arm64", "b"))
+	wantAttached(t, in, ref, artifactType, "")
 }

@@ -23,7 +23,7 @@ type Registry struct {
 	*remote
 
 	// Fail, when set, is asked before each operation ("lookup", "pull",
-	// "push", "tag") and may make it fail. Set it before the registry is used.
+	// "push", "tag", "attach") and may make it fail. Set it before the registry is used.
 	Fail func(op, ref string) error
 
 	store *Store
@@ -33,9 +33,10 @@ type Registry struct {
 type remote struct {
 	Blobs
 
-	mu   sync.Mutex
-	tags map[string]digest.Digest
-	log  []string
+	mu       sync.Mutex
+	tags     map[string]digest.Digest
+	log      []string
+	attached attachments
 }
 
 var _ executor.Registry = (*Registry)(nil)

@@ -23,11 +23,12 @@ type Store struct {
 	Blobs
 
 	// Fail, when set, is asked before each operation ("lookup", "put-node",
-	// "put-index") and may make it fail. Set it before the store is used.
+	// "put-index", "attach") and may make it fail. Set it before the store is used.
 	Fail func(op, ref string) error
 
-	mu   sync.Mutex
-	refs map[string]*ocispec.Index
+	mu       sync.Mutex
+	refs     map[string]*ocispec.Index
+	attached attachments
 }
 
 var _ executor.Store = (*Store)(nil)

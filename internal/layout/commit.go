@@ -18,11 +18,15 @@ import (
 	"github.com/stowage-build/stowage/planner"
 )
 
-// change edits the index under one ref. idx is never nil: it is empty when the
-// store has no readable one. It must not fail half way.
+// change is one of the index under one ref.
 type change struct {
-	ref  string
+	ref string
+	// edit changes the index. idx is never nil: it is empty when the store has
+	// no readable one. It must not fail half way.
 	edit func(ctx context.Context, idx *ocispec.Index) error
+	// put, when edit is nil, returns the entry of index.json to have in place
+	// of old, which is empty when there is none.
+	put func(old ocispec.Descriptor) ocispec.Descriptor
 
 	done bool // guarded by the turn
 	desc ocispec.Descriptor
@@ -107,7 +111,14 @@ func (s *Store) tryCommit(ctx context.Context, batch []*change) error {
 		return err
 	}
 	indexes := map[string]*ocispec.Index{}
+	entries := map[string]ocispec.Descriptor{}
 	for _, ch := range batch {
+		if ch.edit == nil {
+			// What the batch has changed before is replaced with the rest.
+			delete(indexes, ch.ref)
+			entries[ch.ref] = ch.put(cmp.Or(entries[ch.ref], current.byRef[ch.ref]))
+			continue
+		}
 		idx, ok := indexes[ch.ref]
 		if !ok {
 			if idx, err = s.editable(ctx, current, ch.ref); err != nil {

@@ -38,6 +38,9 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if imageindex.IsReferrersRef(ref) {
+			continue // about another entry
+		}
 		e := Entry{Ref: ref, Digest: desc.Digest, Hash: desc.Annotations[planner.AnnotationHash], Platforms: []string{}}
 		sizes := map[digest.Digest]int64{desc.Digest: desc.Size}
 		if idx, err := s.readIndex(ctx, desc); err == nil {

@@ -27,17 +27,45 @@ func (r *Registry) Lookup(ctx context.Context, ref string) (*planner.Image, erro
 	if err != nil {
 		return nil, err
 	}
-	repo := r.repository(tag.Repository)
-	client, err := repo.pulling(ctx)
+	image, err := r.repository(tag.Repository).lookup(ctx, tag.TagStr())
 	if err != nil {
 		return nil, fail("look up", tag, err)
 	}
-	m, idx, err := repo.index(ctx, client, tag.TagStr())
+	return image, nil
+}
+
+// Resolve is Lookup for images that others make: their registry's mirrors are
+// asked first. A mirror that fails, or does not have the image, is passed
+// over; what the registry itself answers counts.
+func (r *Registry) Resolve(ctx context.Context, ref string) (*planner.Image, error) {
+	tag, err := r.parse(ref)
+	if err != nil {
+		return nil, err
+	}
+	for _, mirror := range r.mirrors(tag.Repository) {
+		image, err := mirror.lookup(ctx, tag.TagStr())
+		if err == nil && image != nil {
+			return image, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, fail("look up", tag, err)
+		}
+	}
+	return r.Lookup(ctx, ref)
+}
+
+// lookup describes what a tag points at, nil when there is none.
+func (r *repository) lookup(ctx context.Context, tag string) (*planner.Image, error) {
+	client, err := r.pulling(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, idx, err := r.index(ctx, client, tag)
 	if errors.Is(err, errdefs.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fail("look up", tag, err)
+		return nil, err
 	}
 	image := &planner.Image{
 		Digest:    m.Digest.String(),

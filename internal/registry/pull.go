@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
@@ -73,13 +74,14 @@ func (r *Registry) pull(ctx context.Context, tag name.Tag, platform string) (*ex
 // that their names are good.
 func (r *Registry) mirrors(repo name.Repository) []*repository {
 	var all []*repository
-	for _, host := range r.hosts[repo.RegistryStr()].Mirrors {
+	for _, mirror := range r.hosts[repo.RegistryStr()].Mirrors {
+		host, path, _ := strings.Cut(mirror, "/")
 		var opts []name.Option
 		if r.hosts[canonicalHost(host)].Insecure {
 			opts = append(opts, name.Insecure)
 		}
-		if mirror, err := name.NewRepository(host+"/"+repo.RepositoryStr(), opts...); err == nil {
-			all = append(all, r.repository(mirror))
+		if registry, err := name.NewRegistry(host, opts...); err == nil {
+			all = append(all, r.repository(registry.Repo(path, repo.RepositoryStr())))
 		}
 	}
 	return all

@@ -63,9 +63,9 @@ type HostConfig struct {
 	// Insecure permits plain http and certificates that nobody vouches for.
 	// Loopback hosts may use plain http anyway.
 	Insecure bool
-	// Mirrors are host[:port] of registries that have the same content. They
-	// are asked first for what has a digest; what a tag points at only the
-	// host itself knows.
+	// Mirrors are host[:port][/path] of registries that have the same content.
+	// They are asked first for what has a digest, and by Resolve; what else a
+	// tag points at only the host itself knows.
 	Mirrors []string
 	// CAFile is a PEM file of certificate authorities to trust besides the
 	// system's.
@@ -116,13 +116,23 @@ func New(opts Options) (*Registry, error) {
 	}
 	for host, config := range opts.Hosts {
 		for _, mirror := range config.Mirrors {
-			if _, err := name.NewRegistry(mirror); err != nil {
-				return nil, fmt.Errorf("registry %s: mirror %q: want host or host:port: %w", host, mirror, err)
+			if err := checkMirror(mirror); err != nil {
+				return nil, fmt.Errorf("registry %s: mirror %q: want host[:port][/path]: %w", host, mirror, err)
 			}
 		}
 		r.hosts[canonicalHost(host)] = config
 	}
 	return r, nil
+}
+
+// checkMirror refuses what is not host[:port][/path].
+func checkMirror(mirror string) error {
+	host, path, _ := strings.Cut(mirror, "/")
+	if _, err := name.NewRegistry(host, name.StrictValidation); err != nil {
+		return err
+	}
+	_, err := name.NewRepository(host + "/" + strings.TrimPrefix(path+"/x", "/"))
+	return err
 }
 
 // canonicalHost is the host as go-containerregistry calls it: Docker's has
