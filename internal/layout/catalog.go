@@ -115,8 +115,9 @@ func (s *Store) readBlob(ctx context.Context, desc ocispec.Descriptor) ([]byte, 
 	return data, nil
 }
 
-// readIndex reads what an entry of index.json refers to. A single image
-// manifest, as other tools write them, is read as an index of one.
+// readIndex reads what an entry of index.json refers to, as far as the store
+// is to have it. A single image manifest, as other tools write them, is read
+// as an index of one.
 func (s *Store) readIndex(ctx context.Context, desc ocispec.Descriptor) (*ocispec.Index, error) {
 	data, err := s.readBlob(ctx, desc)
 	if err != nil {
@@ -129,6 +130,7 @@ func (s *Store) readIndex(ctx context.Context, desc ocispec.Descriptor) (*ocispe
 	if err != nil {
 		return nil, fmt.Errorf("blob %s: %w: %w", desc.Digest, err, errdefs.ErrDataLoss)
 	}
+	keepHeld(idx, desc)
 	return idx, nil
 }
 

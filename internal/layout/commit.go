@@ -18,14 +18,14 @@ import (
 	"github.com/stowage-build/stowage/planner"
 )
 
-// change is one of the index under one ref.
+// change is one of the index under one ref: an edit or a put.
 type change struct {
 	ref string
 	// edit changes the index. idx is never nil: it is empty when the store has
 	// no readable one. It must not fail half way.
 	edit func(ctx context.Context, idx *ocispec.Index) error
-	// put, when edit is nil, returns the entry of index.json to have in place
-	// of old, which is empty when there is none.
+	// put returns what to have in index.json in place of old, which is empty
+	// when there is nothing under ref.
 	put func(old ocispec.Descriptor) ocispec.Descriptor
 
 	done bool // guarded by the turn
@@ -94,13 +94,39 @@ func (s *Store) apply(ctx context.Context, ch *change) (ocispec.Descriptor, erro
 
 // commit does the batch. It needs the turn and the lock.
 func (s *Store) commit(ctx context.Context, batch []*change) {
-	err := s.tryCommit(ctx, batch)
+	var edits []*change
 	for _, ch := range batch {
+		if ch.put == nil {
+			edits = append(edits, ch)
+			continue
+		}
+		ch.done = true
+		ch.desc, ch.err = s.tryPut(ch)
+	}
+	if len(edits) == 0 {
+		return
+	}
+	err := s.tryCommit(ctx, edits)
+	for _, ch := range edits {
 		ch.done = true
 		if ch.err == nil {
 			ch.err = err
 		}
 	}
+}
+
+// tryPut writes index.json with an entry that refers to what is there.
+func (s *Store) tryPut(ch *change) (ocispec.Descriptor, error) {
+	current, err := s.index.load()
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	old, ok := current.byRef[ch.ref]
+	entry := ch.put(old)
+	if ok && old.Digest == entry.Digest && maps.Equal(old.Annotations, entry.Annotations) {
+		return entry, nil
+	}
+	return entry, s.writeEntries(current, map[string]ocispec.Descriptor{ch.ref: entry})
 }
 
 // tryCommit writes the changed indexes and then index.json. Changes that fail
@@ -111,14 +137,7 @@ func (s *Store) tryCommit(ctx context.Context, batch []*change) error {
 		return err
 	}
 	indexes := map[string]*ocispec.Index{}
-	entries := map[string]ocispec.Descriptor{}
 	for _, ch := range batch {
-		if ch.edit == nil {
-			// What the batch has changed before is replaced with the rest.
-			delete(indexes, ch.ref)
-			entries[ch.ref] = ch.put(cmp.Or(entries[ch.ref], current.byRef[ch.ref]))
-			continue
-		}
 		idx, ok := indexes[ch.ref]
 		if !ok {
 			if idx, err = s.editable(ctx, current, ch.ref); err != nil {
@@ -182,17 +201,23 @@ func (s *Store) writeIndexes(ctx context.Context, current *catalog, indexes map[
 	if len(changed) == 0 {
 		return descs, nil
 	}
+	return descs, s.writeEntries(current, changed)
+}
+
+// writeEntries replaces index.json by one with other entries, whose blobs have
+// been written.
+func (s *Store) writeEntries(current *catalog, changed map[string]ocispec.Descriptor) error {
 	if err := syncDir(s.content.blobs); err != nil {
-		return nil, err
+		return err
 	}
 	data, _, err := imageindex.Marshal(current.with(changed))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.replaceFile(indexFile, data); err != nil {
-		return nil, fmt.Errorf("write %s: %w", filepath.Join(s.dir, indexFile), err)
+		return fmt.Errorf("write %s: %w", filepath.Join(s.dir, indexFile), err)
 	}
-	return descs, nil
+	return nil
 }
 
 func (s *Store) writeIndex(ctx context.Context, idx *ocispec.Index) (ocispec.Descriptor, error) {
