@@ -34,12 +34,23 @@ func findRepository(dir string) (*repository, error) {
 // output is what a git process wrote.
 type output struct{ stdout, stderr string }
 
-// run runs git. It takes no locks, starts no daemon or hook of the
-// repository's, and the environment cannot point it at another repository.
+// run runs git.
 func (r *repository) run(ctx context.Context, args ...string) (output, error) {
+	return r.collect(ctx, r.command(ctx, args...))
+}
+
+// command is a git process that is not started yet. It takes no locks, starts
+// no daemon or hook of the repository's, and the environment cannot point it
+// at another repository.
+func (r *repository) command(ctx context.Context, args ...string) *exec.Cmd {
 	args = append([]string{"-C", r.dir, "-c", "core.fsmonitor=false"}, args...)
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Env = append(environ(os.Environ()), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "GIT_DISCOVERY_ACROSS_FILESYSTEM=1", "LC_ALL=C")
+	return cmd
+}
+
+// collect runs a command to its end.
+func (r *repository) collect(ctx context.Context, cmd *exec.Cmd) (output, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -50,10 +61,11 @@ func (r *repository) run(ctx context.Context, args ...string) (output, error) {
 	if ctx.Err() != nil {
 		return out, ctx.Err()
 	}
+	verb := cmd.Args[5] // after git, -C, the directory, -c and the setting
 	if text := strings.TrimSpace(out.stderr); text != "" {
-		return out, fmt.Errorf("git %s in %s: %w: %s", args[4], r.dir, err, strings.TrimPrefix(text, "fatal: "))
+		return out, fmt.Errorf("git %s in %s: %w: %s", verb, r.dir, err, strings.TrimPrefix(text, "fatal: "))
 	}
-	return out, fmt.Errorf("git %s in %s: %w", args[4], r.dir, err)
+	return out, fmt.Errorf("git %s in %s: %w", verb, r.dir, err)
 }
 
 // environ leaves out of an environment what points git at a repository: the

@@ -60,7 +60,7 @@ func (r *repository) list(ctx context.Context, prefix string) ([]item, error) {
 		return nil, err
 	}
 	for name, st := range l.differing {
-		l.items = append(l.items, item{name, st})
+		l.items = append(l.items, item{path: name, state: st})
 	}
 	if err := l.addNested(ctx); err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (l *gitLister) readStatus(records []string) {
 		case kind == "?" && strings.HasSuffix(name, "/"):
 			l.nested = append(l.nested, nested{strings.TrimSuffix(name, "/"), true})
 		case kind == "?":
-			l.items = append(l.items, item{name, changed})
+			l.items = append(l.items, item{path: name, state: changed})
 		case kind == "1" && strings.Contains(parts[0], "D"):
 			l.differing[name] = absent
 		default:
@@ -121,7 +121,7 @@ func (l *gitLister) readWarnings(text string) {
 			continue
 		}
 		if name, inside := strings.CutPrefix(line[:end], l.prefix); inside {
-			l.items = append(l.items, item{strings.TrimSuffix(name, "/"), closed})
+			l.items = append(l.items, item{path: strings.TrimSuffix(name, "/"), state: closed})
 		}
 	}
 }
@@ -147,9 +147,9 @@ func (l *gitLister) readIndex(records []string) error {
 			if onDisk := l.compare(name, mode, id); onDisk != unchanged || !differs {
 				st = onDisk
 			}
-			l.items = append(l.items, item{name, st})
+			l.items = append(l.items, item{name, st, mode + " " + id})
 		default:
-			l.items = append(l.items, item{name, unchanged})
+			l.items = append(l.items, item{name, unchanged, head[2 : len(head)-2]})
 		}
 	}
 	return nil
@@ -159,7 +159,7 @@ func (l *gitLister) readIndex(records []string) error {
 // says it has.
 func (l *gitLister) addSubmodule(name string, differs bool) {
 	if _, err := os.Lstat(filepath.Join(l.dir, filepath.FromSlash(name), ".git")); err != nil {
-		l.items = append(l.items, item{name, absent})
+		l.items = append(l.items, item{path: name, state: absent})
 		return
 	}
 	l.nested = append(l.nested, nested{name, differs})

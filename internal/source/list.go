@@ -37,6 +37,8 @@ const (
 type item struct {
 	path  string // slash-separated, relative to the listed directory
 	state state
+	// object is "MODE ID" of an unchanged file in git's index, else "".
+	object string
 }
 
 // listing is what belongs to a directory, sorted by path as a string.
@@ -141,7 +143,7 @@ func (w *walker) visit(rel string) (bool, error) {
 	entries, err := os.ReadDir(filepath.Join(w.dir, filepath.FromSlash(rel)))
 	switch {
 	case errors.Is(err, fs.ErrPermission) && rel != "":
-		w.items = append(w.items, item{rel, closed})
+		w.items = append(w.items, item{path: rel, state: closed})
 		return true, nil
 	case err != nil:
 		return false, err
@@ -153,16 +155,16 @@ func (w *walker) visit(rel string) (bool, error) {
 		case e.Name() == ".git", !e.IsDir() && schema.IsConfigFile(e.Name()):
 			continue
 		case !e.IsDir():
-			w.items = append(w.items, item{name, unchanged})
+			w.items = append(w.items, item{path: name, state: unchanged})
 		case w.prune(name):
-			w.items = append(w.items, item{name, hollow}) // its parent has something in it
+			w.items = append(w.items, item{path: name, state: hollow}) // its parent has something in it
 		default:
 			some, err := w.visit(name)
 			if err != nil {
 				return false, err
 			}
 			if !some {
-				w.items = append(w.items, item{name, hollow})
+				w.items = append(w.items, item{path: name, state: hollow})
 			}
 		}
 		found = true
