@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/distribution/reference"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -127,11 +128,11 @@ func New(opts Options) (*Registry, error) {
 
 // checkMirror refuses what is not host[:port][/path].
 func checkMirror(mirror string) error {
-	host, path, _ := strings.Cut(mirror, "/")
-	if _, err := name.NewRegistry(host, name.StrictValidation); err != nil {
+	host, _, _ := strings.Cut(mirror, "/")
+	if _, err := name.NewRegistry(host); err != nil {
 		return err
 	}
-	_, err := name.NewRepository(host + "/" + strings.TrimPrefix(path+"/x", "/"))
+	_, err := reference.WithName(strings.TrimSuffix(mirror, "/") + "/repository")
 	return err
 }
 
