@@ -54,7 +54,7 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 	if err != nil {
 		return nil, err
 	}
-	ports := planner.Ports{Store: store, Records: w.history, Estimator: w.history}
+	ports := planner.Ports{Store: store, Records: records{w, opts.Offline}, Estimator: w.history}
 	if !opts.Offline {
 		if ports.Registry, err = w.Registry(); err != nil {
 			return nil, err

@@ -9,7 +9,10 @@ import (
 // compare says why a package whose last build had the inputs old is to be
 // built again, and what differs. ok is false when nothing does.
 func compare(old, now *Inputs, contextDir string) (reason Reason, changes []string, ok bool) {
-	changed := diff(old.List, now.List)
+	var changed []Input
+	for _, d := range Differences(old.List, now.List) {
+		changed = append(changed, d.Input())
+	}
 	if len(changed) == 0 {
 		return "", nil, false
 	}
@@ -55,30 +58,45 @@ func stronger(a, b Reason) Reason {
 	return a
 }
 
-// diff returns the inputs that are not the same in both lists, in the order
-// of kinds, then names. One that is in both is given as it is now.
-func diff(old, now []Input) []Input {
-	type key struct{ kind, name string }
-	before := make(map[key]Input, len(old))
-	for _, in := range old {
-		before[key{in.Kind, in.Name}] = in
+// Difference is an input that is not the same in two lists. Old is nil when it
+// was added, Now when it was removed.
+type Difference struct {
+	Old *Input `json:"old,omitempty"`
+	Now *Input `json:"new,omitempty"`
+}
+
+// Input is the input as it is now, or as it was when it is gone.
+func (d Difference) Input() Input {
+	if d.Now != nil {
+		return *d.Now
 	}
-	var out []Input
-	for _, in := range now {
+	return *d.Old
+}
+
+// Differences returns what differs between two lists of inputs, in the order
+// of kinds, then names.
+func Differences(old, now []Input) []Difference {
+	type key struct{ kind, name string }
+	before := make(map[key]*Input, len(old))
+	for i, in := range old {
+		before[key{in.Kind, in.Name}] = &old[i]
+	}
+	var out []Difference
+	for i, in := range now {
 		k := key{in.Kind, in.Name}
-		was, found := before[k]
-		if !found || was.Digest != in.Digest {
-			out = append(out, in)
+		if was := before[k]; was == nil || was.Digest != in.Digest {
+			out = append(out, Difference{Old: was, Now: &now[i]})
 		}
 		delete(before, k)
 	}
-	for _, in := range old {
-		if _, gone := before[key{in.Kind, in.Name}]; gone {
-			out = append(out, in)
+	for i, in := range old {
+		if before[key{in.Kind, in.Name}] != nil {
+			out = append(out, Difference{Old: &old[i]})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Input) int {
-		return compareStrings(a.Kind, b.Kind, a.Name, b.Name)
+	slices.SortStableFunc(out, func(a, b Difference) int {
+		x, y := a.Input(), b.Input()
+		return compareStrings(x.Kind, y.Kind, x.Name, y.Name)
 	})
 	return out
 }

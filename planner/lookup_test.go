@@ -80,7 +80,9 @@ func TestMakeFailsWithItsCatalogs(t *testing.T) {
 
 type failingRecords struct{ err error }
 
-func (f failingRecords) LastInputs(string) (*planner.Inputs, error) { return nil, f.err }
+func (f failingRecords) LastInputs(context.Context, *planner.Package) (*planner.Inputs, error) {
+	return nil, f.err
+}
 
 // Every package is asked for once in each catalog, and no more catalogs than
 // needed are asked.

@@ -153,9 +153,9 @@ const AnnotationHash = "build.stowage.hash"
 // Records keeps the inputs of earlier builds, so that a plan can say what
 // changed. It is advice only: nothing is decided by it.
 type Records interface {
-	// LastInputs returns the inputs of the last build of the repository's
-	// package, or nil when none is known.
-	LastInputs(repository string) (*Inputs, error)
+	// LastInputs returns the inputs of the package's last build, or nil when
+	// none is known.
+	LastInputs(ctx context.Context, p *Package) (*Inputs, error)
 }
 
 // Estimator knows how long builds took.

@@ -15,7 +15,7 @@ func (m *maker) steps(ctx context.Context) ([]Step, error) {
 			l.add(m.reuseStep(n))
 			continue
 		}
-		step, err := m.buildStep(n)
+		step, err := m.buildStep(ctx, n)
 		if err != nil {
 			return nil, err
 		}
@@ -60,10 +60,10 @@ func (m *maker) reuseStep(n *node) Step {
 	}
 }
 
-func (m *maker) buildStep(n *node) (Step, error) {
+func (m *maker) buildStep(ctx context.Context, n *node) (Step, error) {
 	s := Step{ID: stepID(KindBuild, n), Kind: KindBuild, Package: n.pkg.Name, Platform: n.platform}
 	var err error
-	if s.Reason, s.Changes, err = m.reason(n); err != nil {
+	if s.Reason, s.Changes, err = m.reason(ctx, n); err != nil {
 		return s, err
 	}
 	if m.ports.Estimator != nil {
@@ -84,7 +84,7 @@ func (m *maker) buildStep(n *node) (Step, error) {
 }
 
 // reason explains why a node is built.
-func (m *maker) reason(n *node) (Reason, []string, error) {
+func (m *maker) reason(ctx context.Context, n *node) (Reason, []string, error) {
 	if n.damaged {
 		return ReasonDamaged, nil, nil
 	}
@@ -95,7 +95,7 @@ func (m *maker) reason(n *node) (Reason, []string, error) {
 	if m.ports.Records == nil {
 		return ReasonMissing, nil, nil
 	}
-	last, err := m.ports.Records.LastInputs(n.pkg.Repository)
+	last, err := m.ports.Records.LastInputs(ctx, n.pkg)
 	if err != nil {
 		return "", nil, fmt.Errorf("read the inputs of the last build of %s: %w", n.pkg.Name, err)
 	}

@@ -105,7 +105,9 @@ func (w *world) make() *planner.Plan {
 // records are the inputs of earlier builds by repository.
 type records map[string]*planner.Inputs
 
-func (r records) LastInputs(repository string) (*planner.Inputs, error) { return r[repository], nil }
+func (r records) LastInputs(_ context.Context, p *planner.Package) (*planner.Inputs, error) {
+	return r[p.Repository], nil
+}
 
 // estimates are durations by node (repository:platform).
 type estimates map[string]time.Duration

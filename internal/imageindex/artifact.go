@@ -68,7 +68,9 @@ func FindArtifact(idx *ocispec.Index, artifactType string) (ocispec.Descriptor, 
 // ReferrersTag is the tag under which the artifacts about a manifest are
 // listed where there is no referrers API: the referrers tag schema of the
 // distribution specification.
-func ReferrersTag(subject digest.Digest) string { return strings.Replace(subject.String(), ":", "-", 1) }
+func ReferrersTag(subject digest.Digest) string {
+	return strings.Replace(subject.String(), ":", "-", 1)
+}
 
 var referrersTag = regexp.MustCompile(`:sha256-[0-9a-f]{64}$`)
 

@@ -60,6 +60,23 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 	return entries, nil
 }
 
+// RefsOfHash returns the references in a repository under which there are
+// images of an input hash, given by its first digits.
+func (s *Store) RefsOfHash(_ context.Context, repository, hash string) ([]string, error) {
+	c, err := s.index.load()
+	if err != nil {
+		return nil, fmt.Errorf("list the store: %w", err)
+	}
+	var refs []string
+	for ref, desc := range c.byRef {
+		if strings.HasPrefix(ref, repository+":") && strings.HasPrefix(desc.Annotations[planner.AnnotationHash], hash) {
+			refs = append(refs, ref)
+		}
+	}
+	slices.Sort(refs)
+	return refs, nil
+}
+
 // measure adds the sizes of everything that the index refers to.
 func (s *Store) measure(ctx context.Context, idx *ocispec.Index, sizes map[digest.Digest]int64) {
 	for _, d := range idx.Manifests {

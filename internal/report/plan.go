@@ -163,18 +163,23 @@ func (t *planText) reason(s planner.Step) string {
 			return "to " + p.Ref
 		}
 	}
-	if s.Reason == "" || len(s.Changes) == 0 {
-		return string(s.Reason)
+	return reasonText(s.Reason, s.Changes)
+}
+
+// reasonText is a reason with the first of the changes that it is due to.
+func reasonText(reason planner.Reason, all []string) string {
+	if reason == "" || len(all) == 0 {
+		return string(reason)
 	}
 	more := ""
-	if n := len(s.Changes) - maxChanges; n > 0 {
+	if n := len(all) - maxChanges; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	changes := slices.Clone(s.Changes[:min(len(s.Changes), maxChanges)])
+	changes := slices.Clone(all[:min(len(all), maxChanges)])
 	for i, c := range changes {
 		changes[i] = clean(c)
 	}
-	return string(s.Reason) + ": " + strings.Join(changes, ", ") + more
+	return string(reason) + ": " + strings.Join(changes, ", ") + more
 }
 
 func (t *planText) packageInfo(name string) *planner.PackageInfo {
