@@ -269,3 +269,41 @@ func TestMakeRefusesToPush(t *testing.T) {
 		t.Error("pushing without a registry is planned")
 	}
 }
+
+// What a package is made from counts, however far, but not what it only waits
+// for.
+func TestMakeRefusesToPushWhatIsMadeFromDirty(t *testing.T) {
+	s := newSetup(t, tree{
+		"stowage.hcl": header + `
+package "base" {
+  context = "base"
+}
+package "mid" {
+  dockerfile_inline = "FROM registry.test/acme/base"
+  context = "clean"
+}
+package "app" {
+  dockerfile_inline = "FROM registry.test/acme/mid"
+  context = "clean"
+}
+package "after" {
+  dockerfile_inline = "FROM scratch"
+  context = "clean"
+  depends_on = [package.base]
+}
+`,
+		"base/Dockerfile": "FROM scratch\n", "clean/file": "x",
+	})
+	s.sources.dirty = map[string]bool{"base": true}
+	w := &world{tb: t, r: s.resolve(), store: newCatalog(), registry: newCatalog(), records: records{}, estimates: estimates{}}
+	w.opts.Push = true
+	w.selected("app")
+	diags := w.make().Diagnostics
+	if len(diags) != 1 || diags[0].Severity != "error" || diags[0].Package != "app" || !strings.Contains(diags[0].Detail, "files of base") {
+		t.Errorf("diagnostics %+v", diags)
+	}
+	w.selected("after")
+	if diags := w.make().Diagnostics; len(diags) != 0 {
+		t.Errorf("after: %+v", diags)
+	}
+}

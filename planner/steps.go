@@ -202,16 +202,42 @@ func (m *maker) tagMoves(ctx context.Context, p *Package, tag string, pushed boo
 	return image == nil || image.Digest != m.images[p.Name].registry.Digest, nil
 }
 
-// refuseDirty notes that a package that differs from HEAD would be pushed.
+// refuseDirty notes that a package would be pushed that differs from HEAD, or
+// is made from one that does.
 func (m *maker) refuseDirty(p *Package) {
-	if !p.Dirty || m.opts.AllowDirty {
+	if m.opts.AllowDirty {
 		return
 	}
-	m.diags = append(m.diags, Diagnostic{
-		Severity: "error", Package: p.Name,
-		Summary: "Package " + p.Name + " is dirty",
-		Detail:  "Its files differ from HEAD, so what is pushed could not be found again from a commit. Commit them, or push it all the same with --allow-dirty.",
-	})
+	const rest = " differ from HEAD, so what is pushed could not be found again from a commit. Commit them, or push it all the same with --allow-dirty."
+	d := Diagnostic{Severity: "error", Package: p.Name}
+	if p.Dirty {
+		d.Summary, d.Detail = "Package "+p.Name+" is dirty", "Its files"+rest
+	} else if dirty := m.r.dirtyInput(p); dirty != "" {
+		d.Summary, d.Detail = "Package "+p.Name+" is made from a dirty package", "The files of "+dirty+rest
+	} else {
+		return
+	}
+	m.diags = append(m.diags, d)
+}
+
+// dirtyInput returns the first dirty package, by name, that p's result comes
+// from, or "".
+func (r *Resolved) dirtyInput(p *Package) string {
+	seen, pending, found := map[string]bool{}, inputPackages(p.Edges), ""
+	for len(pending) > 0 {
+		name := pending[0]
+		pending = pending[1:]
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		dep := r.byName[name]
+		if dep.Dirty && (found == "" || name < found) {
+			found = name
+		}
+		pending = append(pending, inputPackages(dep.Edges)...)
+	}
+	return found
 }
 
 func stepID(kind Kind, n *node) string {
