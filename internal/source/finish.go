@@ -16,7 +16,7 @@ func (b *builder) finish() (*planner.SourceSet, error) {
 	for i := range b.entries {
 		e := &b.entries[i]
 		if e.gone {
-			set.Dirty = set.Dirty || b.tree.git != nil
+			set.Dirty = set.Dirty || b.git
 			continue
 		}
 		for len(parents) > 0 && !contains(parents[len(parents)-1].Path, e.Path) {

@@ -2,12 +2,11 @@ package source
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"syscall"
 
 	"github.com/moby/patternmatcher/ignorefile"
@@ -21,13 +20,13 @@ type ignoreFile struct {
 
 // readIgnore reads DOCKERFILE.dockerignore if there is one, else
 // .dockerignore. A symlink is followed inside the workspace.
-func (t *Tree) readIgnore(dir, dockerfile string) (ignoreFile, error) {
+func readIgnore(ctx context.Context, from origin, dir, dockerfile string) (ignoreFile, error) {
 	names := []string{".dockerignore"}
 	if dockerfile != "" {
 		names = []string{path.Clean(dockerfile) + ".dockerignore", ".dockerignore"}
 	}
 	for _, name := range names {
-		content, err := t.read(dir, name)
+		content, err := read(ctx, from, dir, name)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			continue
 		}
@@ -43,30 +42,28 @@ func (t *Tree) readIgnore(dir, dockerfile string) (ignoreFile, error) {
 	return ignoreFile{}, nil
 }
 
+// readDockerfile is planner.Sources.Dockerfile.
+func readDockerfile(ctx context.Context, from origin, dir, name string) ([]byte, error) {
+	content, err := read(ctx, from, dir, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no Dockerfile %s: %w", path.Join(dir, name), fs.ErrNotExist)
+	}
+	return content, err
+}
+
 // read reads a file of a context. A symlink is followed inside the workspace,
 // or anywhere in a context that is outside of it.
-func (t *Tree) read(dir, name string) ([]byte, error) {
+func read(ctx context.Context, from origin, dir, name string) ([]byte, error) {
 	rel := path.Join(dir, name)
-	if _, err := os.Lstat(t.at(rel)); err != nil {
-		return nil, fmt.Errorf("read %s: %w", rel, err) // mostly: there is none
-	}
-	full, err := filepath.EvalSymlinks(t.at(rel))
+	at, err := from.locate(ctx, rel, "file")
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", rel, err)
-	}
-	if _, err := t.relative(full, rel, isOutside(path.Clean(dir))); err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(full)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", rel, err)
+	if err := confine(at, rel, isOutside(path.Clean(dir))); err != nil {
+		return nil, err
 	}
-	if !info.Mode().IsRegular() {
+	if !at.mode.IsRegular() {
 		return nil, mistake("%s is not a file", rel)
 	}
-	content, err := os.ReadFile(full)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", rel, err)
-	}
-	return content, nil
+	return from.content(ctx, at.rel)
 }

@@ -2,36 +2,37 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
-	"unicode/utf8"
 
 	"github.com/stowage-build/stowage/planner"
 	"github.com/stowage-build/stowage/schema"
 )
 
-// readSet reads a source set.
-func (t *Tree) readSet(ctx context.Context, spec planner.SourceSpec) (*planner.SourceSet, error) {
-	dir, err := t.directory(spec.Context, spec.AllowOutside)
+// assembly is how a source set is put together.
+type assembly struct {
+	origin
+	readers chan struct{} // bounds the goroutines that read files
+	git     bool          // the files are in git
+}
+
+// set puts a source set together.
+func (a assembly) set(ctx context.Context, spec planner.SourceSpec) (*planner.SourceSet, error) {
+	dir, err := directory(ctx, a, spec.Context, spec.AllowOutside)
 	if err != nil {
 		return nil, err
 	}
-	ignore, err := t.readIgnore(dir, spec.Dockerfile)
+	ignore, err := readIgnore(ctx, a, dir, spec.Dockerfile)
 	if err != nil {
 		return nil, err
 	}
 	keep, err := newFilter(nil, ignore.patterns)
 	if err != nil {
-		return nil, mistake("%s: %v", path.Join(dir, ignore.name), err)
+		return nil, mistake("%s: %v", join(dir, ignore.name), err)
 	}
-	b := &builder{tree: t}
+	b := &builder{assembly: a}
 	if err := b.addDirectory(ctx, dir, "", keep); err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (t *Tree) readSet(ctx context.Context, spec planner.SourceSpec) (*planner.S
 
 // builder collects the entries of one source set.
 type builder struct {
-	tree    *Tree
+	assembly
 	entries []entry
 	dirty   bool
 }
@@ -65,7 +66,7 @@ type entry struct {
 
 // addDirectory adds the files below a root-relative directory at to.
 func (b *builder) addDirectory(ctx context.Context, dir, to string, keep filter) error {
-	items, prefix, err := b.tree.files(ctx, dir, keep.prunes)
+	items, prefix, err := b.files(ctx, dir, keep.prunes)
 	if err != nil {
 		return err
 	}
@@ -101,27 +102,26 @@ func join(dir, name string) string {
 // addSource adds what a source block names: a directory's files below to, or
 // one file as to. A file that is named counts even if git ignores it.
 func (b *builder) addSource(ctx context.Context, s schema.Source, allowOutside bool) error {
-	resolved, info, err := b.tree.resolve(s.Path, "source")
+	at, err := b.locate(ctx, s.Path, "source")
 	if err != nil {
 		return err
 	}
-	rel, err := b.tree.relative(resolved, s.Path, allowOutside)
-	if err != nil {
+	if err := confine(at, s.Path, allowOutside); err != nil {
 		return err
 	}
 	to := path.Clean(s.To)
-	if !info.IsDir() {
+	if !at.mode.IsDir() {
 		if to == "." {
 			to = path.Base(s.Path)
 		}
-		b.entries = append(b.entries, entry{File: planner.File{Path: to}, rel: rel})
-		return b.compareWithHead(ctx, rel)
+		b.entries = append(b.entries, entry{File: planner.File{Path: to}, rel: at.rel})
+		return b.compareWithHead(ctx, at.rel)
 	}
 	keep, err := newFilter(s.Include, s.Exclude)
 	if err != nil {
 		return fmt.Errorf("source %s: %w", s.Path, err)
 	}
-	return b.addDirectory(ctx, rel, to, keep)
+	return b.addDirectory(ctx, at.rel, to, keep)
 }
 
 // compareUnsent compares with HEAD what decides a build and is not in the set
@@ -141,10 +141,8 @@ func (b *builder) compareUnsent(ctx context.Context, dir string, names ...string
 
 // compareWithHead makes the set dirty if a file differs from HEAD.
 func (b *builder) compareWithHead(ctx context.Context, rel string) error {
-	l, dir, err := b.tree.listing(ctx, path.Dir(rel))
-	if err == nil && l.differs(join(dir, path.Base(rel))) {
-		b.dirty = true
-	}
+	differs, err := b.differs(ctx, rel)
+	b.dirty = b.dirty || differs
 	return err
 }
 
@@ -156,17 +154,17 @@ const chunk = 64
 func (b *builder) read(ctx context.Context) error {
 	slices.SortStableFunc(b.entries, func(x, y entry) int { return comparePaths(x.Path, y.Path) })
 	if len(b.entries) <= chunk {
-		return b.readEntries(ctx, b.entries)
+		return b.examine(ctx, b.entries)
 	}
 	var wait sync.WaitGroup
 	errs := make([]error, 0, len(b.entries)/chunk+1)
 	for part := range slices.Chunk(b.entries, chunk) {
 		i := len(errs)
 		errs = append(errs, nil)
-		b.tree.readers <- struct{}{}
+		b.readers <- struct{}{}
 		wait.Go(func() {
-			defer func() { <-b.tree.readers }()
-			errs[i] = b.readEntries(ctx, part)
+			defer func() { <-b.readers }()
+			errs[i] = b.examine(ctx, part)
 		})
 	}
 	wait.Wait()
@@ -175,63 +173,5 @@ func (b *builder) read(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
-}
-
-func (b *builder) readEntries(ctx context.Context, entries []entry) error {
-	for i := range entries {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := b.readEntry(&entries[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// readEntry looks at one path on disk.
-func (b *builder) readEntry(e *entry) error {
-	if !utf8.ValidString(e.Path) {
-		return mistake("the file name %q is not UTF-8, so it cannot be sent to the builder; rename it or leave it out with .dockerignore", e.rel)
-	}
-	e.Origin = b.tree.at(e.rel)
-	if e.Type == planner.FileDirectory {
-		return nil
-	}
-	info, err := os.Lstat(e.Origin)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || (err == nil && info.IsDir()) {
-		e.gone = true
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read %s: %w", e.rel, err)
-	}
-	switch mode := info.Mode(); {
-	case mode.IsRegular():
-		e.Type, e.Size = planner.FileRegular, info.Size()
-		if mode&0o100 != 0 {
-			e.Type = planner.FileExecutable
-		}
-		if e.Digest, err = b.tree.cache.digest(e.Origin, info); err != nil {
-			return fmt.Errorf("hash %s: %w", e.rel, err)
-		}
-	case mode&fs.ModeSymlink != 0:
-		return b.readLink(e)
-	default:
-		return mistake("%s is neither a file, a directory nor a symlink (%s); remove it or leave it out with .dockerignore", e.rel, mode.Type())
-	}
-	return nil
-}
-
-func (b *builder) readLink(e *entry) error {
-	link, err := os.Readlink(e.Origin)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", e.rel, err)
-	}
-	if !utf8.ValidString(link) {
-		return mistake("the symlink %s points to %q, which is not UTF-8, so it cannot be sent to the builder; change it or leave it out with .dockerignore", e.rel, link)
-	}
-	e.Type, e.Link = planner.FileSymlink, filepath.ToSlash(link)
 	return nil
 }

@@ -72,12 +72,8 @@ func mistake(format string, args ...any) error { return &Mistake{fmt.Sprintf(for
 // Dockerfile returns the bytes of the Dockerfile at contextDir/name. A symlink
 // is followed inside the workspace, or anywhere in a context that is outside
 // of it.
-func (t *Tree) Dockerfile(_ context.Context, contextDir, name string) ([]byte, error) {
-	content, err := t.read(contextDir, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no Dockerfile %s: %w", path.Join(contextDir, name), fs.ErrNotExist)
-	}
-	return content, err
+func (t *Tree) Dockerfile(ctx context.Context, contextDir, name string) ([]byte, error) {
+	return readDockerfile(ctx, t, contextDir, name)
 }
 
 // Set returns the files of a context: see planner.Sources. Equal
@@ -98,7 +94,7 @@ func (t *Tree) Dockerfile(_ context.Context, contextDir, name string) ([]byte, e
 // left out by a sparse checkout, or in a submodule that is not checked out.
 func (t *Tree) Set(ctx context.Context, spec planner.SourceSpec) (*planner.SourceSet, error) {
 	return t.sets.get(ctx, specKey(spec), func(ctx context.Context) (*planner.SourceSet, error) {
-		return t.readSet(ctx, spec)
+		return assembly{t, t.readers, t.git != nil}.set(ctx, spec)
 	})
 }
 
@@ -112,47 +108,50 @@ func specKey(spec planner.SourceSpec) string {
 	return key.String()
 }
 
-// directory resolves a directory of the configuration to a slash-separated
-// path relative to the root, symlinks followed.
-func (t *Tree) directory(name string, allowOutside bool) (string, error) {
-	resolved, info, err := t.resolve(name, "directory")
-	if err != nil {
-		return "", err
-	}
-	if !info.IsDir() {
-		return "", mistake("%s is not a directory", name)
-	}
-	return t.relative(resolved, name, allowOutside)
+// locate follows the symlinks of a path on disk.
+func (t *Tree) locate(_ context.Context, name, what string) (located, error) {
+	return t.locateOnDisk(t.at(name), name, what)
 }
 
-// resolve follows the symlinks of a path of the configuration.
-func (t *Tree) resolve(name, what string) (string, fs.FileInfo, error) {
-	resolved, err := filepath.EvalSymlinks(t.at(name))
+// locateOnDisk follows the symlinks of an absolute path.
+func (t *Tree) locateOnDisk(full, name, what string) (located, error) {
+	_, err := os.Lstat(full) // mostly there is none, and this says so at once
+	if err == nil {
+		full, err = filepath.EvalSymlinks(full)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil, fmt.Errorf("there is no %s %s: %w", what, name, fs.ErrNotExist)
+		return located{}, fmt.Errorf("there is no %s %s: %w", what, name, fs.ErrNotExist)
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("read %s %s: %w", what, name, err)
+		return located{}, fmt.Errorf("read %s %s: %w", what, name, err)
 	}
-	info, err := os.Stat(resolved)
+	info, err := os.Stat(full)
 	if err != nil {
-		return "", nil, fmt.Errorf("read %s %s: %w", what, name, err)
+		return located{}, fmt.Errorf("read %s %s: %w", what, name, err)
 	}
-	return resolved, info, nil
+	rel, err := filepath.Rel(t.root, full)
+	if err != nil {
+		return located{}, fmt.Errorf("read %s %s: %w", what, name, err)
+	}
+	return located{filepath.ToSlash(rel), info.Mode().Type()}, nil
 }
 
-// relative makes a resolved path relative to the root, and refuses one that
-// is outside of it.
-func (t *Tree) relative(resolved, name string, allowOutside bool) (string, error) {
-	rel, err := filepath.Rel(t.root, resolved)
+// content reads a file on disk.
+func (t *Tree) content(_ context.Context, rel string) ([]byte, error) {
+	content, err := os.ReadFile(t.at(rel))
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", name, err)
+		return nil, fmt.Errorf("read %s: %w", rel, err)
 	}
-	rel = filepath.ToSlash(rel)
-	if isOutside(rel) && !allowOutside {
-		return "", mistake("%s is outside the workspace; set allow_outside = true if that is meant", name)
+	return content, nil
+}
+
+// differs compares with HEAD as git does.
+func (t *Tree) differs(ctx context.Context, rel string) (bool, error) {
+	l, dir, err := t.listing(ctx, path.Dir(rel))
+	if err != nil {
+		return false, err
 	}
-	return rel, nil
+	return l.differs(join(dir, path.Base(rel))), nil
 }
 
 func isOutside(rel string) bool { return rel == ".." || strings.HasPrefix(rel, "../") }
