@@ -35,6 +35,7 @@ import (
 	"github.com/stowage-build/stowage/internal/dockerfile"
 	"github.com/stowage-build/stowage/internal/history"
 	"github.com/stowage-build/stowage/internal/layout"
+	"github.com/stowage-build/stowage/internal/lockfile"
 	"github.com/stowage-build/stowage/internal/registry"
 	"github.com/stowage-build/stowage/internal/source"
 	"github.com/stowage-build/stowage/planner"
@@ -132,6 +133,12 @@ func Open(ctx context.Context, dir string, opts Options) (*Workspace, error) {
 		return nil, &DiagnosticsError{Diagnostics: diags, Files: files}
 	}
 	w.config, w.Warnings = config, diags
+	if w.lock, diags, err = lockfile.Read(root); err != nil {
+		return nil, fmt.Errorf("open workspace %s: %w", root, err)
+	}
+	if diags.HasErrors() {
+		return nil, &DiagnosticsError{Diagnostics: diags, Files: w.sources.Excerpts(files, diags)}
+	}
 	w.history = history.Open(filepath.Join(w.StateDir(), "packages"))
 	return w, nil
 }

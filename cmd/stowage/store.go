@@ -25,7 +25,7 @@ skopeo inspect oci:DIR:REF.`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(storeListCommand(e), storeVerifyCommand(e))
+	cmd.AddCommand(storeListCommand(e), storeVerifyCommand(e), storePullCommand(e))
 	return cmd
 }
 
