@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"time"
 
@@ -26,6 +27,19 @@ type PlanOptions struct {
 	AllowDirty     bool     `json:"allow_dirty,omitempty"`
 	// Offline asks no registry.
 	Offline bool `json:"offline,omitempty"`
+	// Force builds what is selected although it exists.
+	Force bool `json:"force,omitempty"`
+	// Pull copies what is selected and only in the registry into the store.
+	Pull bool `json:"pull,omitempty"`
+	// SkipBuild builds nothing; what does not exist is an error.
+	SkipBuild bool `json:"skip_build,omitempty"`
+	// IgnoreCached takes dependencies from the registry although the store has
+	// them.
+	IgnoreCached bool `json:"ignore_cached,omitempty"`
+	// NoIndex pushes per-platform tags only.
+	NoIndex bool `json:"no_index,omitempty"`
+	// Release is a tag to move to every selected package.
+	Release string `json:"release,omitempty"`
 }
 
 // Plan finds out what must be done. It writes nothing but caches, and needs
@@ -39,8 +53,8 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 	if err != nil {
 		return nil, err
 	}
-	if opts.Offline && opts.Push {
-		return nil, errors.New("--push asks the registry, --offline forbids it; use one of them")
+	if err := opts.check(); err != nil {
+		return nil, err
 	}
 	store, err := w.Store()
 	if err != nil {
@@ -63,9 +77,42 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 	return planner.Make(ctx, r, ports, planner.Options{
 		Packages: names, Platforms: opts.Platforms, SkipPlatforms: opts.SkipPlatforms,
 		Push: opts.Push, AllowDirty: opts.AllowDirty, Shown: shown,
+		Force: opts.Force, Pull: opts.Pull, SkipBuild: opts.SkipBuild, IgnoreCached: opts.IgnoreCached,
+		NoIndex: opts.NoIndex, Release: opts.Release,
 		Version: w.opts.Version, Now: w.opts.Now(), Revision: revision,
 	})
 }
+
+// check refuses options that contradict each other, by the names of their
+// flags.
+func (o PlanOptions) check() error {
+	for _, c := range []struct {
+		wrong bool
+		text  string
+	}{
+		{o.Offline && o.Push, "--push asks the registry, --offline forbids it"},
+		{o.Offline && o.Pull, "--pull asks the registry, --offline forbids it"},
+		{o.Offline && o.IgnoreCached, "--ignore-cached asks the registry, --offline forbids it"},
+		{o.Force && o.SkipBuild, "--force builds, --skip-build forbids it"},
+		{o.NoIndex && o.Release != "", "--release points at an index, --no-index leaves it out"},
+	} {
+		if c.wrong {
+			return errors.New(c.text + "; use one of them")
+		}
+	}
+	switch {
+	case o.NoIndex && !o.Push:
+		return errors.New("--no-index is about what is pushed; use it with --push")
+	case o.Release != "" && !o.Push:
+		return errors.New("--release moves a tag in the registry; use it with --push")
+	case o.Release != "" && !releaseTag.MatchString(o.Release):
+		return fmt.Errorf("--release %q is no tag: write letters, digits, _, . and -, at most 128", o.Release)
+	}
+	return nil
+}
+
+// releaseTag is what the distribution specification takes for a tag.
+var releaseTag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
 // shown are the options as a plan records them, with the values of variables
 // that flags gave. Those of sensitive ones are left out: apply must be given

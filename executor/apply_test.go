@@ -280,9 +280,9 @@ type pushes struct {
 	overwrite bool
 }
 
-func (p *pushes) Push(ctx context.Context, ref string, platforms []string, overwrite bool) (desc ocispec.Descriptor, err error) {
-	p.platforms, p.overwrite = platforms, overwrite
-	return p.Registry.Push(ctx, ref, platforms, overwrite)
+func (p *pushes) Push(ctx context.Context, ref string, opts executor.PushOptions) (desc ocispec.Descriptor, err error) {
+	p.platforms, p.overwrite = opts.Platforms, opts.Overwrite
+	return p.Registry.Push(ctx, ref, opts)
 }
 
 func TestPushOverwrites(t *testing.T) {

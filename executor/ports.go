@@ -169,12 +169,23 @@ type Registry interface {
 	Pull(ctx context.Context, ref, platform string) (*BuildResult, error)
 	// Push uploads what the store has under ref: every image under its
 	// per-platform tag, then attestations, then the index under ref's tag,
-	// which keeps the platforms that the registry's index has already. With
-	// overwrite false, a platform that the registry has stays as it is there.
+	// which keeps the platforms that the registry's index has already. Unless
+	// told to overwrite, a platform that the registry has stays as it is there.
 	// It returns the index as pushed.
-	Push(ctx context.Context, ref string, platforms []string, overwrite bool) (ocispec.Descriptor, error)
+	Push(ctx context.Context, ref string, opts PushOptions) (ocispec.Descriptor, error)
 	// Tag makes tag, in ref's repository, point at what ref points at.
 	Tag(ctx context.Context, ref, tag string) error
+}
+
+// PushOptions say what of a package is pushed.
+type PushOptions struct {
+	// Platforms that the store has, in the package's order.
+	Platforms []string
+	// Overwrite replaces platforms that the registry has.
+	Overwrite bool
+	// NoIndex pushes images under their per-platform tags and no index. The
+	// descriptor is then empty.
+	NoIndex bool
 }
 
 // Recorder keeps what was built for later plans.

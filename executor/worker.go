@@ -95,8 +95,12 @@ func (w *worker) do(ctx context.Context, t *task) (Status, ocispec.Descriptor, e
 		w.attach(ctx, t, w.ports.Store, desc, err)
 		return StatusIndexed, desc, err
 	case planner.KindPush:
-		desc, err = w.ports.Registry.Push(ctx, t.pkg.Ref, t.platforms, t.overwrite)
-		w.attach(ctx, t, w.ports.Registry, desc, err)
+		desc, err = w.ports.Registry.Push(ctx, t.pkg.Ref, PushOptions{
+			Platforms: t.platforms, Overwrite: t.overwrite, NoIndex: t.step.NoIndex,
+		})
+		if !t.step.NoIndex {
+			w.attach(ctx, t, w.ports.Registry, desc, err)
+		}
 		return StatusPushed, desc, err
 	default:
 		return StatusTagged, desc, w.ports.Registry.Tag(ctx, t.pkg.Ref, t.step.Tag)

@@ -3,6 +3,7 @@ package planner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -18,7 +19,7 @@ const lookups = 64
 func (m *maker) lookup(ctx context.Context, nodes []*node) error {
 	needed := map[string][]*node{}
 	for _, n := range nodes {
-		if f := m.images[n.pkg.Name]; f == nil || !f.asked && !f.storeHas([]*node{n}) {
+		if f := m.images[n.pkg.Name]; f == nil || !f.asked && !m.storeSuffices(f, []*node{n}) {
 			needed[n.pkg.Name] = append(needed[n.pkg.Name], n)
 		}
 	}
@@ -54,7 +55,7 @@ func (m *maker) find(ctx context.Context, f *found, nodes []*node) (*found, erro
 			return nil, fmt.Errorf("look up package %s in the store: %w", p.Name, err)
 		}
 	}
-	if m.ports.Registry == nil || (f.storeHas(nodes) && !m.pushes(nodes)) {
+	if m.ports.Registry == nil || (m.storeSuffices(f, nodes) && !m.pushes(nodes)) {
 		return f, nil
 	}
 	if f.registry, err = ask(ctx, m.ports.Registry, p); err != nil {
@@ -89,6 +90,11 @@ func (p *Package) made(image *Image) bool {
 
 // tagNamesHash reports whether the package's tag says what it was made of.
 func (p *Package) tagNamesHash() bool { return strings.Contains(p.Tag, p.TagHash) }
+
+// storeSuffices reports whether the nodes need not be asked for elsewhere.
+func (m *maker) storeSuffices(f *found, nodes []*node) bool {
+	return f.storeHas(nodes) && !slices.ContainsFunc(nodes, func(n *node) bool { return !m.mayReuseStored(n) })
+}
 
 func (f *found) storeHas(nodes []*node) bool {
 	if f.store == nil {

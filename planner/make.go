@@ -30,6 +30,19 @@ type Options struct {
 	Push bool
 	// AllowDirty permits pushing packages that differ from HEAD.
 	AllowDirty bool
+	// Force builds what is selected although it exists.
+	Force bool
+	// Pull copies what is selected and only in the registry into the store.
+	Pull bool
+	// SkipBuild builds nothing: what does not exist is an error.
+	SkipBuild bool
+	// IgnoreCached takes what is not selected from the registry although the
+	// store has it.
+	IgnoreCached bool
+	// NoIndex pushes per-platform tags only.
+	NoIndex bool
+	// Release is a tag to be moved to every selected package, "" for none.
+	Release string
 	// Shown are the options to record in the plan.
 	Shown map[string]any
 
@@ -42,8 +55,8 @@ type Options struct {
 // be built for it, and lists the steps. Something that could not be found out
 // is an error, never "missing".
 func Make(ctx context.Context, r *Resolved, ports Ports, opts Options) (*Plan, error) {
-	if opts.Push && ports.Registry == nil {
-		return nil, errors.New("plan: pushing needs the registry, and none may be asked")
+	if err := opts.check(ports.Registry != nil); err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
 	}
 	m := &maker{r: r, ports: ports, opts: opts, images: map[string]*found{}, nodes: map[string]*node{}}
 	wanted, err := m.wanted()
@@ -58,6 +71,27 @@ func Make(ctx context.Context, r *Resolved, ports Ports, opts Options) (*Plan, e
 		return nil, err
 	}
 	return m.plan(steps)
+}
+
+// check refuses options that contradict each other.
+func (o Options) check(registry bool) error {
+	switch {
+	case o.Push && !registry:
+		return errors.New("pushing needs the registry, and none may be asked")
+	case o.Pull && !registry:
+		return errors.New("pulling needs the registry, and none may be asked")
+	case o.IgnoreCached && !registry:
+		return errors.New("to take dependencies from the registry it must be asked")
+	case o.Force && o.SkipBuild:
+		return errors.New("to build although it exists and to build nothing contradict each other")
+	case o.NoIndex && !o.Push:
+		return errors.New("leaving out the index is about what is pushed, and nothing is")
+	case o.Release != "" && !o.Push:
+		return errors.New("a release is a tag in the registry: it needs pushing")
+	case o.Release != "" && o.NoIndex:
+		return errors.New("a release tag points at an index, and none is pushed")
+	}
+	return nil
 }
 
 // maker holds the state of one Make.
@@ -88,6 +122,7 @@ type node struct {
 	foundIn string
 	digest  string
 	damaged bool
+	forced  bool
 }
 
 // wanted lists the selected nodes, sorted by package and platform.
@@ -141,7 +176,7 @@ func (m *maker) walk(ctx context.Context, frontier []*node) error {
 		var next []*node
 		for _, n := range frontier {
 			m.decide(n)
-			if n.foundIn != "" {
+			if n.foundIn != "" || m.opts.SkipBuild {
 				continue
 			}
 			for _, id := range m.r.Nodes.DependenciesOf(NodeID(n.pkg.Name, n.platform)) {
@@ -159,7 +194,10 @@ func (m *maker) walk(ctx context.Context, frontier []*node) error {
 // decide looks for a node in what the catalogs have.
 func (m *maker) decide(n *node) {
 	f := m.images[n.pkg.Name]
-	if f.store != nil {
+	if n.forced = m.opts.Force && n.wanted; n.forced {
+		return
+	}
+	if f.store != nil && m.mayReuseStored(n) {
 		if d, ok := f.store.Manifests[n.platform]; ok {
 			n.foundIn, n.digest = "store", d.Digest.String()
 			return
@@ -172,6 +210,9 @@ func (m *maker) decide(n *node) {
 		}
 	}
 }
+
+// mayReuseStored reports whether the node may be taken from the store.
+func (m *maker) mayReuseStored(n *node) bool { return n.wanted || !m.opts.IgnoreCached }
 
 // sortedNodes returns the known nodes, sorted by package, each package's
 // platforms in its order.

@@ -104,6 +104,8 @@ type Step struct {
 	// Needs are ids of steps of this plan that come first, sorted.
 	Needs []string `json:"needs"`
 	Wave  int      `json:"wave"`
+	// NoIndex says of a push step that only per-platform tags are pushed.
+	NoIndex bool `json:"no_index,omitempty"`
 	// Reason is set on build and reuse steps.
 	Reason Reason `json:"reason,omitempty"`
 	// Changes are what differs from the package's last build.

@@ -8,11 +8,20 @@ import (
 
 // steps lists what is to be done for the nodes that the walk found.
 func (m *maker) steps(ctx context.Context) ([]Step, error) {
-	l := &stepList{steps: []Step{}}
+	l := &stepList{steps: []Step{}, ids: map[string]bool{}}
 	built := map[string][]string{} // package → its build and pull steps
 	for _, n := range m.sortedNodes() {
 		if n.foundIn != "" {
 			l.add(m.reuseStep(n))
+			if m.opts.Pull && n.wanted && n.foundIn == "registry" {
+				pull := m.pullStep(n)
+				l.add(pull)
+				built[n.pkg.Name] = append(built[n.pkg.Name], pull.ID)
+			}
+			continue
+		}
+		if m.opts.SkipBuild {
+			m.refuseMissing(n)
 			continue
 		}
 		step, err := m.buildStep(ctx, n)
@@ -24,7 +33,7 @@ func (m *maker) steps(ctx context.Context) ([]Step, error) {
 	}
 	m.addPulls(l)
 	for _, p := range m.r.Packages {
-		if ids := built[p.Name]; len(ids) > 0 {
+		if ids := built[p.Name]; len(ids) > 0 && !m.opts.NoIndex {
 			l.add(Step{ID: "index:" + p.Name, Kind: KindIndex, Package: p.Name, Needs: ids})
 		}
 	}
@@ -37,7 +46,10 @@ func (m *maker) steps(ctx context.Context) ([]Step, error) {
 }
 
 // stepList collects steps; every Needs is sorted and not nil.
-type stepList struct{ steps []Step }
+type stepList struct {
+	steps []Step
+	ids   map[string]bool
+}
 
 func (l *stepList) add(s Step) {
 	s.Needs = slices.Clone(s.Needs)
@@ -47,6 +59,7 @@ func (l *stepList) add(s Step) {
 		s.Needs = []string{}
 	}
 	l.steps = append(l.steps, s)
+	l.ids[s.ID] = true
 }
 
 func (m *maker) reuseStep(n *node) Step {
@@ -83,9 +96,29 @@ func (m *maker) buildStep(ctx context.Context, n *node) (Step, error) {
 	return s, nil
 }
 
+// pullStep copies a node from the registry into the store.
+func (m *maker) pullStep(n *node) Step {
+	return Step{
+		ID: stepID(KindPull, n), Kind: KindPull, Package: n.pkg.Name, Platform: n.platform,
+		Digest: n.digest, Needs: []string{stepID(KindReuse, n)},
+	}
+}
+
+// refuseMissing notes that a node does not exist and may not be built.
+func (m *maker) refuseMissing(n *node) {
+	m.diags = append(m.diags, Diagnostic{
+		Severity: "error", Package: n.pkg.Name,
+		Summary: fmt.Sprintf("Package %s is not built for %s", n.pkg.Name, n.platform),
+		Detail:  fmt.Sprintf("%s is neither in the store nor in the registry for that platform, and nothing is to be built.", n.pkg.Ref()),
+	})
+}
+
 // reason explains why a node is built.
 func (m *maker) reason(ctx context.Context, n *node) (Reason, []string, error) {
-	if n.damaged {
+	switch {
+	case n.forced:
+		return ReasonForced, nil, nil
+	case n.damaged:
 		return ReasonDamaged, nil, nil
 	}
 	f := m.images[n.pkg.Name]
@@ -126,118 +159,10 @@ func (m *maker) addPulls(l *stepList) {
 		}
 	}
 	for _, n := range m.sortedNodes() {
-		if id := stepID(KindPull, n); pulls[id] {
-			l.add(Step{
-				ID: id, Kind: KindPull, Package: n.pkg.Name, Platform: n.platform,
-				Digest: n.digest, Needs: []string{stepID(KindReuse, n)},
-			})
+		if step := m.pullStep(n); pulls[step.ID] && !l.ids[step.ID] {
+			l.add(step)
 		}
 	}
-}
-
-// addPushes adds what the registry lacks of the selected packages, and their
-// moving tags where these point elsewhere.
-func (m *maker) addPushes(ctx context.Context, l *stepList, built map[string][]string) error {
-	for _, name := range m.opts.Packages {
-		p := m.r.Package(name)
-		needs, push := m.pushNeeds(p, built[name])
-		if !push && len(needs) == 0 {
-			continue // no platform of it is wanted
-		}
-		if push {
-			id := "push:" + name
-			l.add(Step{ID: id, Kind: KindPush, Package: name, Needs: needs})
-			m.refuseDirty(p)
-			needs = []string{id}
-		}
-		for _, tag := range p.ExtraTags {
-			moves, err := m.tagMoves(ctx, p, tag, push)
-			if err != nil {
-				return err
-			}
-			if moves {
-				l.add(Step{ID: "tag:" + name + ":" + tag, Kind: KindTag, Package: name, Tag: tag, Needs: needs})
-			}
-		}
-	}
-	return nil
-}
-
-// pushNeeds returns what must be done before p can be pushed, and whether
-// there is anything that the registry has not got.
-func (m *maker) pushNeeds(p *Package, built []string) (needs []string, push bool) {
-	f := m.images[p.Name]
-	for _, platform := range p.Platforms {
-		n := m.nodes[NodeID(p.Name, platform)]
-		if n == nil || !n.wanted {
-			continue
-		}
-		if n.foundIn != "" {
-			needs = append(needs, stepID(KindReuse, n))
-		}
-		if f.registry == nil || !has(f.registry, platform) {
-			push = true
-		}
-	}
-	if len(built) > 0 {
-		needs = append(needs, "index:"+p.Name)
-	}
-	return needs, push
-}
-
-func has(image *Image, platform string) bool {
-	_, ok := image.Manifests[platform]
-	return ok
-}
-
-// tagMoves reports whether the moving tag must be set.
-func (m *maker) tagMoves(ctx context.Context, p *Package, tag string, pushed bool) (bool, error) {
-	if pushed || m.ports.Registry == nil {
-		return true, nil
-	}
-	image, err := m.ports.Registry.Lookup(ctx, p.Repository+":"+tag)
-	if err != nil {
-		return false, fmt.Errorf("look up tag %s of package %s in the registry: %w", tag, p.Name, err)
-	}
-	return image == nil || image.Digest != m.images[p.Name].registry.Digest, nil
-}
-
-// refuseDirty notes that a package would be pushed that differs from HEAD, or
-// is made from one that does.
-func (m *maker) refuseDirty(p *Package) {
-	if m.opts.AllowDirty {
-		return
-	}
-	const rest = " differ from HEAD, so what is pushed could not be found again from a commit. Commit them, or push it all the same with --allow-dirty."
-	d := Diagnostic{Severity: "error", Package: p.Name}
-	if p.Dirty {
-		d.Summary, d.Detail = "Package "+p.Name+" is dirty", "Its files"+rest
-	} else if dirty := m.r.dirtyInput(p); dirty != "" {
-		d.Summary, d.Detail = "Package "+p.Name+" is made from a dirty package", "The files of "+dirty+rest
-	} else {
-		return
-	}
-	m.diags = append(m.diags, d)
-}
-
-// dirtyInput returns the first dirty package, by name, that p's result comes
-// from, or "".
-func (r *Resolved) dirtyInput(p *Package) string {
-	seen, pending, found := map[string]bool{}, inputPackages(p.Edges), ""
-	for len(pending) > 0 {
-		name := pending[0]
-		pending = pending[1:]
-		if seen[name] {
-			continue
-		}
-		seen[name] = true
-		dep := r.byName[name]
-		if dep.Dirty && (found == "" || name < found) {
-			found = name
-		}
-		pending = append(pending, inputPackages(dep.Edges)...)
-	}
-	return found
 }
 
 func stepID(kind Kind, n *node) string {

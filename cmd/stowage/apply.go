@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/stowage-build/stowage"
 	"github.com/stowage-build/stowage/executor"
@@ -54,7 +55,7 @@ left. Interrupted once, it cancels the builds and leaves everything consistent.`
 			return e.apply(cmd, args, shape, flags)
 		},
 	}
-	shape.register(cmd)
+	shape.register(cmd.Flags())
 	f := cmd.Flags()
 	f.IntVarP(&flags.jobs, "jobs", "j", 0, "do at most `N` things at once (default: twice the processors)")
 	f.StringVar(&flags.schedule, "schedule", "eager", "start a step when its own needs are done (eager), or wave by wave (waves)")
@@ -88,7 +89,7 @@ func (e *env) apply(cmd *cobra.Command, args []string, shape planFlags, flags ap
 	}
 	opts.Endpoints, opts.At = flags.builders, time.Time(shape.at)
 	if saved != nil {
-		if err := e.refuseShape(cmd); err != nil {
+		if err := refuseShape(cmd); err != nil {
 			return err
 		}
 		stowage.Restore(&opts, saved)
@@ -149,13 +150,16 @@ func (e *env) isPackage(name string) bool {
 }
 
 // refuseShape refuses flags that a saved plan has decided.
-func (e *env) refuseShape(cmd *cobra.Command) error {
-	for _, name := range []string{"with-dependents", "platform", "skip-platform", "push", "allow-dirty", "offline", "at"} {
-		if cmd.Flags().Changed(name) {
-			return fmt.Errorf("--%s was decided when the plan was saved; leave it out, or make a new plan with it", name)
+func refuseShape(cmd *cobra.Command) error {
+	shape := pflag.NewFlagSet("shape", pflag.ContinueOnError)
+	new(planFlags).register(shape)
+	var err error
+	shape.VisitAll(func(f *pflag.Flag) {
+		if cmd.Flags().Changed(f.Name) && err == nil {
+			err = fmt.Errorf("--%s was decided when the plan was saved; leave it out, or make a new plan with it", f.Name)
 		}
-	}
-	return nil
+	})
+	return err
 }
 
 func (e *env) planToApply(ctx context.Context, ws *stowage.Workspace, saved *planner.Plan, shape planFlags, args []string) (*planner.Plan, error) {

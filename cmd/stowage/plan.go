@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/stowage-build/stowage"
 	"github.com/stowage-build/stowage/internal/report"
@@ -23,6 +24,12 @@ type planFlags struct {
 	allowDirty     bool
 	offline        bool
 	at             moment
+	force          bool
+	pull           bool
+	skipBuild      bool
+	ignoreCached   bool
+	noIndex        bool
+	release        string
 }
 
 // moment is a time on the command line.
@@ -50,14 +57,19 @@ func (m *moment) Set(text string) error {
 	return nil
 }
 
-func (f *planFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
+func (f *planFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.withDependents, "with-dependents", false, "also the packages that depend on those selected")
 	flags.StringSliceVar(&f.platforms, "platform", nil, "only these `PLATFORMS`, comma-separated")
 	flags.StringSliceVar(&f.skipPlatforms, "skip-platform", nil, "not these `PLATFORMS`, comma-separated")
 	flags.BoolVar(&f.push, "push", false, "push what the registry lacks, and move the moving tags")
 	flags.BoolVar(&f.allowDirty, "allow-dirty", false, "push packages although their files differ from HEAD")
 	flags.BoolVar(&f.offline, "offline", false, "ask no registry")
+	flags.BoolVar(&f.force, "force", false, "build what is selected although it exists; with --release, move a release that exists")
+	flags.BoolVar(&f.pull, "pull", false, "pull what is selected and only in the registry into the store")
+	flags.BoolVar(&f.skipBuild, "skip-build", false, "build nothing: index, push and release what exists")
+	flags.BoolVar(&f.ignoreCached, "ignore-cached", false, "take dependencies from the registry although the store has them")
+	flags.BoolVar(&f.noIndex, "no-index", false, "push per-platform tags only, and no index")
+	flags.StringVar(&f.release, "release", "", "with --push, move the tag `R` of every selected package, after all has succeeded")
 	flags.Var(&f.at, "at", "as if it were `TIME`: decides which refresh periods have begun")
 }
 
@@ -68,6 +80,8 @@ func (f *planFlags) options(e *env, ws *stowage.Workspace, args []string) (stowa
 		Packages: args, Dir: dir, WithDependents: f.withDependents,
 		Platforms: f.platforms, SkipPlatforms: f.skipPlatforms,
 		Push: f.push, AllowDirty: f.allowDirty, Offline: f.offline,
+		Force: f.force, Pull: f.pull, SkipBuild: f.skipBuild, IgnoreCached: f.ignoreCached,
+		NoIndex: f.noIndex, Release: f.release,
 	}, err
 }
 
@@ -108,7 +122,7 @@ run; no builder is needed.`,
 		},
 		ValidArgsFunction: e.completePackages,
 	}
-	flags.register(cmd)
+	flags.register(cmd.Flags())
 	cmd.Flags().StringVar(&format, "format", "text", "output as text or json")
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to `FILE`, for stowage apply FILE")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")

@@ -49,6 +49,7 @@ func Registry(t *testing.T, open func(t *testing.T) RegistryUnderTest) {
 		"SharedLayersAcrossImages":  sharedLayersAcrossImages,
 		"PlatformsAreNormalisedToo": platformsAreNormalisedToo,
 		"ArtifactsReachTheOthers":   artifactsReachTheOthers,
+		"PushWithoutIndex":          pushWithoutIndex,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -69,7 +70,7 @@ func (m Machine) build(t *testing.T, ref, hash, platform, text string) executor.
 
 func (m Machine) push(t *testing.T, ref string, overwrite bool, platforms ...string) string {
 	t.Helper()
-	desc, err := m.Registry.Push(t.Context(), ref, platforms, overwrite)
+	desc, err := m.Registry.Push(t.Context(), ref, executor.PushOptions{Platforms: platforms, Overwrite: overwrite})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +223,7 @@ func pushOnlyNamedPlatforms(t *testing.T, r RegistryUnderTest) {
 func pushNeedsPlatforms(t *testing.T, r RegistryUnderTest) {
 	m := r.Machine(t)
 	m.build(t, r.ref(), hashA, "linux/amd64", "one")
-	if _, err := m.Registry.Push(t.Context(), r.ref(), both, false); err == nil {
+	if _, err := m.Registry.Push(t.Context(), r.ref(), executor.PushOptions{Platforms: both}); err == nil {
 		t.Error("a platform that is nowhere was pushed")
 	}
 	m.wantNothing(t, r.ref())
@@ -230,10 +231,10 @@ func pushNeedsPlatforms(t *testing.T, r RegistryUnderTest) {
 
 func pushOfNothing(t *testing.T, r RegistryUnderTest) {
 	m := r.Machine(t)
-	if _, err := m.Registry.Push(t.Context(), r.ref(), nil, false); !errdefs.IsNotFound(err) {
+	if _, err := m.Registry.Push(t.Context(), r.ref(), executor.PushOptions{}); !errdefs.IsNotFound(err) {
 		t.Errorf("error is %v, want one that wraps ErrNotFound", err)
 	}
-	if _, err := m.Registry.Push(t.Context(), r.ref(), both, false); err == nil {
+	if _, err := m.Registry.Push(t.Context(), r.ref(), executor.PushOptions{Platforms: both}); err == nil {
 		t.Error("nothing was pushed without an error")
 	}
 }
@@ -258,7 +259,7 @@ func pushesAtOnce(t *testing.T, r RegistryUnderTest) {
 	g, ctx := errgroup.WithContext(t.Context())
 	for _, ref := range refs {
 		g.Go(func() error {
-			_, err := m.Registry.Push(ctx, ref, both, false)
+			_, err := m.Registry.Push(ctx, ref, executor.PushOptions{Platforms: both})
 			return err
 		})
 	}
@@ -372,7 +373,7 @@ func platformsAreNormalisedToo(t *testing.T, r RegistryUnderTest) {
 	m.build(t, r.ref(), hashA, "linux/arm64", "one")
 	m.push(t, r.ref(), false, "linux/arm64/v8")
 	wantPlatforms(t, m.lookup(t, r.ref()), "linux/arm64")
-	if _, err := m.Registry.Push(t.Context(), r.ref(), []string{"arm64"}, false); err == nil {
+	if _, err := m.Registry.Push(t.Context(), r.ref(), executor.PushOptions{Platforms: []string{"arm64"}}); err == nil {
 		t.Error("a bad platform was accepted")
 	}
 }
@@ -386,7 +387,7 @@ func artifactsReachTheOthers(t *testing.T, r RegistryUnderTest) {
 	}
 	wantAttached(t, in, r.ref(), artifactType, "")
 	m.build(t, r.ref(), hashA, "linux/amd64", "a")
-	index, err := m.Registry.Push(t.Context(), r.ref(), []string{"linux/amd64"}, false)
+	index, err := m.Registry.Push(t.Context(), r.ref(), executor.PushOptions{Platforms: []string{"linux/amd64"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +399,20 @@ func artifactsReachTheOthers(t *testing.T, r RegistryUnderTest) {
 	other := r.Machine(t).Registry.(attached)
 	wantAttached(t, other, r.ref(), artifactType, "two")
 	wantAttached(t, other, r.Prefix+"/app:2", artifactType, "")
-	if index, err := m.Registry.Push(t.Context(), r.ref(), []string{"linux/amd64"}, false); err != nil || index.Digest.String() != m.lookup(t, r.ref()).Digest {
+	if index, err := m.Registry.Push(t.Context(), r.ref(), executor.PushOptions{Platforms: []string{"linux/amd64"}}); err != nil || index.Digest.String() != m.lookup(t, r.ref()).Digest {
 		t.Errorf("after attaching, the index is %v, %v", index, err)
 	}
+}
+
+// pushWithoutIndex: images are under their own tags, and no index is.
+func pushWithoutIndex(t *testing.T, r RegistryUnderTest) {
+	m := r.Machine(t)
+	m.build(t, r.ref(), hashA, "linux/amd64", "a")
+	m.build(t, r.ref(), hashA, "linux/arm64", "b")
+	if _, err := m.Registry.Push(t.Context(), r.ref(), executor.PushOptions{Platforms: []string{"linux/arm64"}, NoIndex: true}); err != nil {
+		t.Fatal(err)
+	}
+	m.wantNothing(t, r.ref())
+	m.wantNothing(t, r.ref()+"-amd64")
+	wantPlatforms(t, m.lookup(t, r.ref()+"-arm64"), "linux/arm64")
 }

@@ -190,19 +190,19 @@ func copyImages(ctx context.Context, to, from *Blobs, manifests []ocispec.Descri
 }
 
 // Push is executor.Registry's.
-func (r *Registry) Push(ctx context.Context, ref string, platforms []string, overwrite bool) (ocispec.Descriptor, error) {
+func (r *Registry) Push(ctx context.Context, ref string, opts executor.PushOptions) (ocispec.Descriptor, error) {
 	if err := r.begin("push", ref); err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	desc, err := r.push(ctx, ref, platforms, overwrite)
+	desc, err := r.push(ctx, ref, opts)
 	if err != nil {
 		return ocispec.Descriptor{}, fmt.Errorf("push %s: %w", ref, err)
 	}
 	return desc, nil
 }
 
-func (r *Registry) push(ctx context.Context, ref string, platforms []string, overwrite bool) (ocispec.Descriptor, error) {
-	order, err := imageindex.ParsePlatforms(platforms)
+func (r *Registry) push(ctx context.Context, ref string, opts executor.PushOptions) (ocispec.Descriptor, error) {
+	order, err := imageindex.ParsePlatforms(opts.Platforms)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
@@ -218,16 +218,25 @@ func (r *Registry) push(ctx context.Context, ref string, platforms []string, ove
 		return ocispec.Descriptor{}, fmt.Errorf("the store has no %s: %w", ref, errdefs.ErrNotFound)
 	}
 	merged, images, err := imageindex.Merge(remote, local, imageindex.Merging{
-		Platforms: order, Overwrite: overwrite, HashKey: planner.AnnotationHash,
+		Platforms: order, Overwrite: opts.Overwrite, HashKey: planner.AnnotationHash,
 	})
 	if err != nil {
 		return ocispec.Descriptor{}, err
+	}
+	if opts.NoIndex {
+		images = imageindex.Images(local)
+		images = slices.DeleteFunc(images, func(d ocispec.Descriptor) bool {
+			return !slices.Contains(order, imageindex.FormatPlatform(d.Platform))
+		})
 	}
 	for _, d := range images {
 		if err := copyImages(ctx, &r.Blobs, &r.store.Blobs, append(imageindex.Attestations(local, d.Digest), d)); err != nil {
 			return ocispec.Descriptor{}, err
 		}
 		r.point(ref+"-"+imageindex.ArchTag(*d.Platform), d.Digest)
+	}
+	if opts.NoIndex {
+		return ocispec.Descriptor{}, nil
 	}
 	data, desc, err := imageindex.Marshal(merged)
 	if err != nil {

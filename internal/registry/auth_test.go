@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/conformance"
 	"github.com/stowage-build/stowage/internal/fake"
 	"github.com/stowage-build/stowage/internal/registry"
@@ -98,7 +99,7 @@ func operations(t *testing.T, m conformance.Machine, ref string) map[string]func
 			return err
 		},
 		"pull": func() error { _, err := m.Registry.Pull(t.Context(), ref, "linux/amd64"); return err },
-		"push": func() error { _, err := m.Registry.Push(t.Context(), ref, nil, false); return err },
+		"push": func() error { _, err := m.Registry.Push(t.Context(), ref, executor.PushOptions{}); return err },
 		"tag":  func() error { return m.Registry.Tag(t.Context(), ref, "latest") },
 	}
 }
@@ -244,7 +245,7 @@ func TestBearerTokenExpires(t *testing.T) {
 		s.mu.Lock()
 		s.expired = request(verb)
 		s.mu.Unlock()
-		if _, err := m.Registry.Push(t.Context(), ref, nil, true); err != nil {
+		if _, err := m.Registry.Push(t.Context(), ref, executor.PushOptions{Overwrite: true}); err != nil {
 			t.Errorf("%s: %v", verb, err)
 		}
 		if s.expired != nil {

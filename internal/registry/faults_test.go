@@ -274,7 +274,7 @@ func TestPushOfADamagedStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Store.Content.RemoveBlob(layerOf(t, m, image.Manifests["linux/amd64"]))
-	if _, err := m.Registry.Push(t.Context(), ref, nil, false); err == nil || !strings.Contains(err.Error(), "from the store") {
+	if _, err := m.Registry.Push(t.Context(), ref, executor.PushOptions{}); err == nil || !strings.Contains(err.Error(), "from the store") {
 		t.Errorf("error is %v, want one about the store", err)
 	}
 	for _, tag := range []string{"", "-amd64"} {

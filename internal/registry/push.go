@@ -15,6 +15,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/imageindex"
 	"github.com/stowage-build/stowage/planner"
 )
@@ -36,29 +37,29 @@ const (
 // A platform that the registry's index has already, of the same inputs, stays
 // as it is unless overwrite is set. When nothing is left to push that took one
 // request.
-func (r *Registry) Push(ctx context.Context, ref string, platforms []string, overwrite bool) (ocispec.Descriptor, error) {
+func (r *Registry) Push(ctx context.Context, ref string, opts executor.PushOptions) (ocispec.Descriptor, error) {
 	tag, err := r.parse(ref)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	desc, err := r.push(ctx, tag, ref, platforms, overwrite)
+	desc, err := r.push(ctx, tag, ref, opts)
 	if err != nil {
 		return ocispec.Descriptor{}, fail("push", tag, err)
 	}
 	return desc, nil
 }
 
-func (r *Registry) push(ctx context.Context, tag name.Tag, ref string, platforms []string, overwrite bool) (ocispec.Descriptor, error) {
+func (r *Registry) push(ctx context.Context, tag name.Tag, ref string, opts executor.PushOptions) (ocispec.Descriptor, error) {
 	if r.store == nil {
 		return ocispec.Descriptor{}, errNoStore
 	}
-	order, err := imageindex.ParsePlatforms(platforms)
+	order, err := imageindex.ParsePlatforms(opts.Platforms)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	p := &pusher{
 		repository: r.repository(tag.Repository), tag: tag.TagStr(), known: &r.known, from: r.store.Content(),
-		merging: imageindex.Merging{Platforms: order, Overwrite: overwrite, HashKey: planner.AnnotationHash},
+		merging: imageindex.Merging{Platforms: order, Overwrite: opts.Overwrite, HashKey: planner.AnnotationHash},
 		done:    map[digest.Digest]bool{},
 	}
 	p.local, err = r.store.Index(ctx, ref)
@@ -69,7 +70,21 @@ func (r *Registry) push(ctx context.Context, tag name.Tag, ref string, platforms
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
+	if opts.NoIndex {
+		return ocispec.Descriptor{}, p.images(ctx, p.chosen(order))
+	}
 	return p.run(ctx)
+}
+
+// chosen are the local images for the platforms.
+func (p *pusher) chosen(platforms []string) []ocispec.Descriptor {
+	var out []ocispec.Descriptor
+	for _, d := range imageindex.Images(p.local) {
+		if slices.Contains(platforms, imageindex.FormatPlatform(d.Platform)) {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // pusher is one Push.

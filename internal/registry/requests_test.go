@@ -35,7 +35,7 @@ func put(t *testing.T, m conformance.Machine, ref string, spec fake.ImageSpec) e
 
 func push(t *testing.T, m conformance.Machine, ref string) {
 	t.Helper()
-	if _, err := m.Registry.Push(t.Context(), ref, nil, false); err != nil {
+	if _, err := m.Registry.Push(t.Context(), ref, executor.PushOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
