@@ -89,6 +89,22 @@ func TestLockedImages(t *testing.T) {
 	}
 }
 
+// A named context that moved is a base that moved, like any other.
+func TestLockedImagesMove(t *testing.T) {
+	const alpine, tool = "docker.io/library/alpine:3.20", "cgr.test/tool:1"
+	lock := lockOf(digestA, alpine, tool)
+	old := locked(t, based(), lock).resolve().Package("app").Inputs.List
+	for name, want := range map[string]string{alpine: "image alpine:3.20", tool: "image tool"} {
+		moved := lockOf(digestA, alpine, tool)
+		moved.Images[name] = planner.LockedImage{Digest: digestB, Platforms: []string{amd64, arm64}}
+		var got []string
+		for _, d := range planner.Differences(old, locked(t, based(), moved).resolve().Package("app").Inputs.List) {
+			got = append(got, d.Now.Kind+" "+d.Now.Name)
+		}
+		equal(t, name, got, []string{want})
+	}
+}
+
 func TestNotLocked(t *testing.T) {
 	diags := locked(t, based(), lockOf(digestA, "cgr.test/tool:1")).diagnose()
 	if len(diags) != 1 || diags[0].Summary != "Image is not locked" || !strings.Contains(diags[0].Detail, "alpine:3.20") {

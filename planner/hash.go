@@ -182,7 +182,8 @@ func (w *walk) contexts() {
 			w.add(inputContext, name, digest("package"))
 		case w.pkg.locked[strings.TrimPrefix(c.URL, imageScheme)].Digest != "":
 			locked := w.pkg.locked[strings.TrimPrefix(c.URL, imageScheme)]
-			w.add(inputContext, name, digest("image", locked.Digest))
+			w.add(inputContext, name, digest("image"))
+			w.add(inputImage, name, digest("locked", locked.Digest))
 		case c.URL != "":
 			w.add(inputContext, name, digest("url", c.URL))
 		default:

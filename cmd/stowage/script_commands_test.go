@@ -33,6 +33,7 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"copyimages":   copyImagesCommand,
 		"catimage":     catImageCommand,
 		"samefiles":    sameFilesCommand,
+		"movetag":      moveTagCommand,
 		"killapply":    killApplyCommand,
 		"killbuilder":  killBuilderCommand,
 		"interrupt":    interruptCommand,
