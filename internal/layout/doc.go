@@ -13,6 +13,8 @@
 //
 // index.json has one entry for each package reference: the package's image
 // index, annotated with the full reference and the input hash.
+// Others are images from elsewhere, by PutImage: their index has the digest that
+// it has there, and the entry says which of its platforms are here.
 //
 // Blobs are written to a private file, verified, synced and renamed into
 // place, so a blob with its name is whole. index.json is replaced the same
