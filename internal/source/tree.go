@@ -34,6 +34,7 @@ type Tree struct {
 	sets     memo[*planner.SourceSet] // by specification
 	answers  memo[string]             // of git, by question
 	revision lazy[string]
+	blobs    blobs // of revisions
 }
 
 var _ planner.Sources = (*Tree)(nil)
