@@ -157,10 +157,9 @@ func (b *builder) read(ctx context.Context) error {
 		return b.examine(ctx, b.entries)
 	}
 	var wait sync.WaitGroup
-	errs := make([]error, 0, len(b.entries)/chunk+1)
-	for part := range slices.Chunk(b.entries, chunk) {
-		i := len(errs)
-		errs = append(errs, nil)
+	parts := slices.Collect(slices.Chunk(b.entries, chunk))
+	errs := make([]error, len(parts))
+	for i, part := range parts {
 		b.readers <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-b.readers }()
