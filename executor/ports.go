@@ -181,6 +181,9 @@ type Registry interface {
 type PushOptions struct {
 	// Platforms that the store has, in the package's order.
 	Platforms []string
+	// All are the package's platforms. Those that the store does not have may
+	// be pushed by other machines at the same time.
+	All []string
 	// Overwrite replaces platforms that the registry has.
 	Overwrite bool
 	// NoIndex pushes images under their per-platform tags and no index. The

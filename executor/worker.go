@@ -96,7 +96,7 @@ func (w *worker) do(ctx context.Context, t *task) (Status, ocispec.Descriptor, e
 		return StatusIndexed, desc, err
 	case planner.KindPush:
 		desc, err = w.ports.Registry.Push(ctx, t.pkg.Ref, PushOptions{
-			Platforms: t.platforms, Overwrite: t.overwrite, NoIndex: t.step.NoIndex,
+			Platforms: t.platforms, All: t.pkg.Platforms, Overwrite: t.overwrite, NoIndex: t.step.NoIndex,
 		})
 		if !t.step.NoIndex {
 			w.attach(ctx, t, w.ports.Registry, desc, err)

@@ -39,7 +39,7 @@ be built and why; stowage apply builds them, and nothing else.`,
 	})
 	root.AddCommand(
 		planCommand(e), applyCommand(e), showCommand(e), validateCommand(e), fmtCommand(e),
-		listCommand(e), graphCommand(e), explainCommand(e), lockCommand(e), storeCommand(e), builderCommand(e),
+		listCommand(e), graphCommand(e), explainCommand(e), lockCommand(e), indexCommand(e), storeCommand(e), builderCommand(e),
 		versionCommand(e),
 	)
 	return root

@@ -131,7 +131,9 @@ func checkIndexesCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(json.Unmarshal(out, &index))
 		var platforms []string
 		for _, m := range index.Manifests {
-			platforms = append(platforms, m.Platform.String())
+			if m.Annotations["vnd.docker.reference.type"] == "" { // else it is about an image
+				platforms = append(platforms, m.Platform.String())
+			}
 		}
 		if !slices.Equal(platforms, args[1:]) {
 			ts.Fatalf("%s: the index of %s has %q, want %q", name, ref, platforms, args[1:])

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
@@ -26,7 +28,9 @@ const (
 	blobsAtOnce = 4
 	// mergeTries is how often a push starts over because somebody else has
 	// pushed the same reference meanwhile.
-	mergeTries = 5
+	mergeTries = 30
+	// mergePause is the longest wait before one starts over.
+	mergePause = 200 * time.Millisecond
 )
 
 // Push uploads what the store has under ref: see executor.Registry. Each
@@ -62,6 +66,11 @@ func (r *Registry) push(ctx context.Context, tag name.Tag, ref string, opts exec
 		merging: imageindex.Merging{Platforms: order, Overwrite: opts.Overwrite, HashKey: planner.AnnotationHash},
 		done:    map[digest.Digest]bool{},
 	}
+	if !opts.Overwrite {
+		if p.all, err = imageindex.ParsePlatforms(opts.All); err != nil {
+			return ocispec.Descriptor{}, err
+		}
+	}
 	p.local, err = r.store.Index(ctx, ref)
 	if errdefs.IsNotFound(err) && len(order) > 0 {
 		// The registry may have it all.
@@ -70,7 +79,7 @@ func (r *Registry) push(ctx context.Context, tag name.Tag, ref string, opts exec
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	if opts.NoIndex {
+	if p.alone = opts.NoIndex; p.alone {
 		return ocispec.Descriptor{}, p.images(ctx, p.chosen(order))
 	}
 	return p.run(ctx)
@@ -95,13 +104,21 @@ type pusher struct {
 	from    content.Provider
 	local   *ocispec.Index
 	merging imageindex.Merging
+	// all are platforms that others may push at the same time, under the same
+	// tag and of the same inputs.
+	all []string
+	// alone says that no index will tell what is about the images.
+	alone bool
 	// done are the images that were pushed.
 	done map[digest.Digest]bool
 }
 
 // run reads the registry's index, pushes the images that it lacks, and writes
 // the merged one. Since others may push the same reference, the registry's
-// index is read again before it is replaced.
+// index is read again before it is replaced. Between the two somebody else's
+// may still be lost: registries cannot compare and swap. But everybody pushes
+// images under their own tags before the index, so whoever writes the index
+// last, looking afterwards for tags of platforms that it lacks, finds them.
 func (p *pusher) run(ctx context.Context) (ocispec.Descriptor, error) {
 	remote, err := p.remote(ctx)
 	if err != nil {
@@ -130,9 +147,22 @@ func (p *pusher) run(ctx context.Context) (ocispec.Descriptor, error) {
 			return ocispec.Descriptor{}, err
 		}
 		if now.digest() == remote.digest() {
-			return desc, p.putIndex(ctx, &manifest{Descriptor: desc, bytes: data})
+			if err := p.putIndex(ctx, &manifest{Descriptor: desc, bytes: data}); err != nil {
+				return ocispec.Descriptor{}, err
+			}
+			more, err := p.adopt(ctx, merged)
+			if err != nil || !more {
+				return desc, err
+			}
+			if now, err = p.remote(ctx); err != nil {
+				return ocispec.Descriptor{}, err
+			}
 		}
 		remote = now
+		// Those who have met here are not to meet again.
+		if err := sleep(ctx, rand.N(mergePause)); err != nil {
+			return ocispec.Descriptor{}, err
+		}
 	}
 	return ocispec.Descriptor{}, fmt.Errorf("others changed the index %d times while it was being pushed", mergeTries)
 }
@@ -194,6 +224,9 @@ func (p *pusher) image(ctx context.Context, d ocispec.Descriptor) error {
 	client, err := p.pushing(ctx)
 	if err != nil {
 		return err
+	}
+	if about := imageindex.Attestations(p.local, d.Digest); p.alone && len(about) > 0 {
+		return p.imageWith(ctx, tag, d, about)
 	}
 	there, err := p.head(ctx, client, tag)
 	if err != nil {

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-build/stowage"
+)
+
+func indexCommand(e *env) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "index PACKAGE…",
+		Short: "Put indexes together from per-platform tags that other machines pushed",
+		Long: `Write, in the registry, the index of each package from the images under its
+per-platform tags, TAG-ARCH: machines that build one platform each push them
+with stowage apply --push --no-index --platform PLATFORM.
+
+Every platform of the package must be there. What the index has already stays.`,
+		Example: `  stowage apply --push --no-index --platform linux/arm64   # on each machine
+  stowage index app @tools                                 # once, at the end`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: e.completePackages,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := oneOf("--format", format, "text", "json"); err != nil {
+				return err
+			}
+			ws, err := e.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer ws.Close()
+			dir, err := e.selectionDir(ws)
+			if err != nil {
+				return err
+			}
+			names, err := ws.Select(cmd.Context(), args, dir, false)
+			if err != nil {
+				return err
+			}
+			indexes, err := ws.AssembleIndexes(cmd.Context(), names)
+			return errors.Join(err, e.printIndexes(indexes, format))
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "output as text or json")
+	return cmd
+}
+
+// printIndexes prints the indexes that were written.
+func (e *env) printIndexes(indexes []stowage.AssembledIndex, format string) error {
+	written := []stowage.AssembledIndex{}
+	for _, i := range indexes {
+		if i.Digest != "" {
+			written = append(written, i)
+		}
+	}
+	if format == "json" {
+		return e.printJSON(written)
+	}
+	for _, i := range written {
+		if _, err := fmt.Fprintf(e.stdout, "%s@%s\n", i.Ref, i.Digest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
