@@ -20,6 +20,9 @@ type Options struct {
 	VarFiles []VarFile
 	// Vars are --var NAME=VALUE in order.
 	Vars []Var
+	// AnyVars makes it no mistake that Vars have names that are not declared:
+	// the values are for another state of the workspace.
+	AnyVars bool
 	// Git answers git_commit(), git_describe() and git_tree(path). nil makes
 	// those functions fail with a diagnostic.
 	Git Git

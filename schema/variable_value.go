@@ -117,7 +117,9 @@ func (l *loader) fromFlags(values map[string]assignment) {
 	for _, given := range l.opts.Vars {
 		rng := outside("--var " + given.Name)
 		if _, ok := l.env.variables[given.Name]; !ok {
-			l.undeclared(errorAt, rng, given.Name)
+			if !l.opts.AnyVars {
+				l.undeclared(errorAt, rng, given.Name)
+			}
 			continue
 		}
 		values[given.Name] = assignment{text: &given.Value, rng: rng, from: "--var", flag: true}

@@ -87,7 +87,7 @@ func (f *planFlags) options(e *env, ws *stowage.Workspace, args []string) (stowa
 
 func planCommand(e *env) *cobra.Command {
 	var flags planFlags
-	var format, out string
+	var format, out, since string
 	var detailed bool
 	cmd := &cobra.Command{
 		Use:   "plan [PACKAGE…]",
@@ -96,11 +96,15 @@ func planCommand(e *env) *cobra.Command {
 
 PACKAGE is a package's name, a glob over names, @GROUP, or a directory; without
 one, all packages are planned. Nothing is built and nothing of the workspace is
-run; no builder is needed.`,
+run; no builder is needed.
+
+With --since, say instead what the work tree adds, removes and rebuilds compared
+with a git revision: no registry is asked, and nothing is checked out.`,
 		Example: `  stowage plan
   stowage plan app 'lint-*' @tools ./pkg/base
   stowage plan --push --out plan.json && stowage apply plan.json
-  stowage plan --format json | jq .summary`,
+  stowage plan --format json | jq .summary
+  stowage plan --since origin/main`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err
@@ -114,6 +118,14 @@ run; no builder is needed.`,
 			if err != nil {
 				return err
 			}
+			if since != "" {
+				if err := refuseWithSince(cmd); err != nil {
+					return err
+				}
+				return e.planSince(cmd.Context(), ws, stowage.SinceOptions{
+					Revision: since, Packages: opts.Packages, Dir: opts.Dir, WithDependents: opts.WithDependents,
+				}, format, detailed)
+			}
 			plan, err := ws.Plan(cmd.Context(), opts)
 			if err != nil {
 				return err
@@ -124,9 +136,43 @@ run; no builder is needed.`,
 	}
 	flags.register(cmd.Flags())
 	cmd.Flags().StringVar(&format, "format", "text", "output as text or json")
+	cmd.Flags().StringVar(&since, "since", "", "say what has changed since git revision `REV`, whatever has been built")
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to `FILE`, for stowage apply FILE")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")
 	return cmd
+}
+
+// refuseWithSince refuses flags that mean nothing to a comparison of two states
+// of the workspace.
+func refuseWithSince(cmd *cobra.Command) error {
+	for _, name := range []string{
+		"out", "push", "platform", "skip-platform", "force", "pull", "skip-build", "ignore-cached", "no-index", "release",
+	} {
+		if cmd.Flags().Changed(name) {
+			return fmt.Errorf("--since compares two states of the workspace and plans nothing to do; leave out --%s", name)
+		}
+	}
+	return nil
+}
+
+// planSince prints what has changed since a revision.
+func (e *env) planSince(ctx context.Context, ws *stowage.Workspace, opts stowage.SinceOptions, format string, detailed bool) error {
+	changes, err := ws.Since(ctx, opts)
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		var content []byte
+		if content, err = changes.Marshal(); err == nil {
+			_, err = e.stdout.Write(content)
+		}
+	} else {
+		err = report.Since(e.stdout, changes, report.PlanOptions{Color: e.colored(e.stdout)})
+	}
+	if err == nil && detailed && len(changes.Packages) > 0 {
+		return errToDo
+	}
+	return err
 }
 
 // finishPlan saves and prints a plan.
