@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/report"
@@ -71,11 +72,29 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	if err != nil {
 		return nil, err
 	}
+	version, err := w.sources.GoVersion(ctx)
+	if err != nil {
+		return nil, errors.Join(err, record.Close(nil))
+	}
 	result, err := executor.Apply(ctx, plan, &executor.ResolvedSpecs{
 		Resolved: r, Secret: w.secret, Allow: opts.Allow,
-		Provenance: executor.Provenance{Revision: revision, Source: w.sources.RemoteURL(ctx)},
+		Provenance: executor.Provenance{Revision: revision, Source: w.sources.RemoteURL(ctx), GoVersion: version},
+		Proxies:    w.opts.proxies(),
 	}, ports, executor.Options{Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast})
 	return result, errors.Join(err, record.Close(result))
+}
+
+// proxies are the environment's proxy settings that BuildKit knows.
+func (o Options) proxies() map[string]string {
+	out := map[string]string{}
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"} {
+		for _, name := range []string{name, strings.ToLower(name)} {
+			if value, ok := o.Getenv(name); ok && value != "" {
+				out[name] = value
+			}
+		}
+	}
+	return out
 }
 
 // secret reads a build secret from the environment or a file.

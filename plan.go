@@ -135,13 +135,17 @@ func (w *Workspace) shown(opts PlanOptions) (map[string]any, error) {
 	if len(vars) > 0 {
 		shown["vars"] = vars
 	}
+	if len(w.opts.BuildArgs) > 0 {
+		shown["build_args"] = w.opts.BuildArgs
+	}
 	if !w.opts.At.IsZero() {
 		shown["at"] = w.opts.At.Format(time.RFC3339)
 	}
 	return shown, nil
 }
 
-// Restore adds to opts what a saved plan was made with: its variables and time.
+// Restore adds to opts what a saved plan was made with: its variables, build
+// arguments and time.
 // Sensitive variables are not in it and must be given again.
 func Restore(opts *Options, saved *planner.Plan) {
 	vars, _ := saved.Options["vars"].(map[string]any)
@@ -152,6 +156,12 @@ func Restore(opts *Options, saved *planner.Plan) {
 		}
 	}
 	opts.Vars = append(restored, opts.Vars...)
+	if args, ok := saved.Options["build_args"].(map[string]any); ok {
+		opts.BuildArgs = map[string]string{}
+		for name, value := range args {
+			opts.BuildArgs[name], _ = value.(string)
+		}
+	}
 	if text, ok := saved.Options["at"].(string); ok {
 		opts.At, _ = time.Parse(time.RFC3339, text) // an altered plan is refused by its checksum
 	}

@@ -72,6 +72,9 @@ type Options struct {
 	Secret func(schema.Secret) ([]byte, error)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// BuildArgs are arguments for every package whose Dockerfile declares them,
+	// before those in the configuration, as --build-arg-file.
+	BuildArgs map[string]string
 	// At decides which refresh period it is; zero is Now.
 	At time.Time
 	// Output is where an apply tells what happens, in plain text, when
@@ -150,7 +153,7 @@ func (w *Workspace) resolveOptions() planner.ResolveOptions {
 		at = w.opts.Now()
 	}
 	return planner.ResolveOptions{
-		Sources: w.sources, Dockerfiles: dockerfile.Analyzer{}, Lock: w.lock,
+		Sources: w.sources, Dockerfiles: dockerfile.Analyzer{}, Lock: w.lock, BuildArgs: w.opts.BuildArgs,
 		HostPlatform: platforms.Format(platforms.Normalize(platforms.DefaultSpec())), Now: at,
 	}
 }

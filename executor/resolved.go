@@ -19,8 +19,9 @@ const defaultEpoch = 315532800
 // Provenance is what a build is told about where it comes from. It is in no
 // hash: it says who built an image first.
 type Provenance struct {
-	// Revision is the git commit, Source the repository's URL; both may be "".
-	Revision, Source string
+	// Revision is the git commit, Source the repository's URL, GoVersion the
+	// commit's version as a Go module; each may be "".
+	Revision, Source, GoVersion string
 }
 
 // ResolvedSpecs are the builds of a resolved workspace.
@@ -29,6 +30,9 @@ type ResolvedSpecs struct {
 	Provenance Provenance
 	// Secret reads a build secret when the build asks for it.
 	Secret func(schema.Secret) ([]byte, error)
+	// Proxies are HTTP_PROXY and its like. BuildKit gives them to instructions
+	// and keeps them out of images and caches.
+	Proxies map[string]string
 	// Allow lists the entitlements that builds may have: network.host,
 	// security.insecure.
 	Allow []string
@@ -103,8 +107,17 @@ func (s *ResolvedSpecs) contexts(p *planner.Package, req *BuildRequest) {
 // itself.
 func (s *ResolvedSpecs) args(p *planner.Package, platform string) map[string]string {
 	args := p.ArgsFor(platform)
+	for name, value := range s.Proxies {
+		if _, set := args[name]; !set {
+			args[name] = value
+		}
+	}
+	version := s.Provenance.GoVersion
+	if p.Dirty && version != "" {
+		version += "+dirty" // as the go command stamps it
+	}
 	for name, value := range map[string]string{
-		"SOURCE": s.Provenance.Source, "REVISION": s.Provenance.Revision,
+		"SOURCE": s.Provenance.Source, "REVISION": s.Provenance.Revision, "GOPKGVERSION": version,
 		"PKG_HASH": p.TagHash, "PKG_IMAGE": p.Ref(),
 	} {
 		if _, set := args[name]; !set && value != "" && slices.Contains(p.DockerfileArgs, name) {

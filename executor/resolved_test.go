@@ -197,6 +197,11 @@ func TestHostNetwork(t *testing.T) {
 	if _, err := specs.Build("host", amd64); err == nil || !strings.Contains(err.Error(), "--allow network.host") {
 		t.Errorf("error is %v", err)
 	}
+	specs.Proxies = map[string]string{"HTTPS_PROXY": "http://proxy.test:3128", "MODE": "never"}
+	spec, err := specs.Build("app", amd64)
+	if err != nil || spec.Request.Args["HTTPS_PROXY"] != "http://proxy.test:3128" || spec.Request.Args["MODE"] != "fast" {
+		t.Errorf("args %v, %v", spec.Request.Args, err)
+	}
 	specs.Allow = []string{"network.host"}
 	if spec, err := specs.Build("host", amd64); err != nil || spec.Request.Network != "host" {
 		t.Errorf("spec is %v, %v", spec, err)

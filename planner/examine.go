@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -25,7 +26,7 @@ func (r *resolver) examine(ctx context.Context, d *schema.Declaration, known map
 		Package: cfg, Name: d.Name, Repository: d.Repository,
 		LocalContexts: map[string]*SourceSet{}, nodes: map[string]*nodeUses{},
 	}
-	for _, read := range []func(context.Context, *Package) (hcl.Diagnostics, error){r.readSources, r.readDockerfile, r.readTree} {
+	for _, read := range []func(context.Context, *Package) (hcl.Diagnostics, error){r.readSources, r.readDockerfile, r.readTree, r.addBuildArgs} {
 		diags, err := read(ctx, p)
 		o.diags = append(o.diags, diags...)
 		if err != nil {
@@ -104,6 +105,30 @@ func (r *resolver) readDockerfile(ctx context.Context, p *Package) (hcl.Diagnost
 	}
 	p.DockerfileContent = content
 	return nil, err
+}
+
+// addBuildArgs gives the package the arguments from outside that its Dockerfile
+// declares. A mistake in the Dockerfile is reported by whoever reads it next.
+func (r *resolver) addBuildArgs(_ context.Context, p *Package) (hcl.Diagnostics, error) {
+	if len(r.opts.BuildArgs) == 0 {
+		return nil, nil
+	}
+	df, err := r.analyze(p, p.Platforms[0], r.native(p.Platforms[0]), nil)
+	if err != nil {
+		return nil, nil
+	}
+	args := maps.Clone(p.Args)
+	for name, value := range r.opts.BuildArgs {
+		if !slices.Contains(df.Args, name) {
+			continue
+		}
+		if args == nil {
+			args = map[string]string{}
+		}
+		args[name] = value
+	}
+	p.Args = args
+	return nil, nil
 }
 
 // imageUse is one image name found for a platform of a package.

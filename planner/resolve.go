@@ -25,6 +25,9 @@ type ResolveOptions struct {
 	// Unlocked makes it no mistake that Lock lacks an image, for those who are
 	// about to change the lock file.
 	Unlocked bool
+	// BuildArgs are arguments from outside of the configuration. They go before
+	// those of packages, where a Dockerfile declares them.
+	BuildArgs map[string]string
 	// HostPlatform is the native platform where no builder is declared.
 	HostPlatform string
 	// Now decides refresh buckets.

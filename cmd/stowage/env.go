@@ -23,6 +23,7 @@ type env struct {
 	dir      string
 	vars     []string
 	varFiles []string
+	argFiles []string
 	store    string
 	progress string
 	color    string
@@ -39,6 +40,10 @@ func (e *env) options() (stowage.Options, error) {
 			return opts, fmt.Errorf("--var %q: write NAME=VALUE", v)
 		}
 		opts.Vars = append(opts.Vars, schema.Var{Name: name, Value: value})
+	}
+	var err error
+	if opts.BuildArgs, err = e.readBuildArgs(e.argFiles); err != nil {
+		return opts, err
 	}
 	for _, path := range e.varFiles {
 		content, err := os.ReadFile(e.path(path))
