@@ -96,13 +96,6 @@ func (b *packageBlock) declarations() []*Declaration {
 	return out
 }
 
-func (b *packageBlock) imageRange() hcl.Range {
-	if x := b.merged.scalars["image"]; x != nil {
-		return x.Range()
-	}
-	return b.rng
-}
-
 // expand makes the declarations of a block.
 func (l *loader) expand(b *packageBlock, ws *Workspace) hcl.Diagnostics {
 	r := &reader{env: l.env, scope: b.scope}
