@@ -41,6 +41,13 @@ func (c *Client) Build(ctx context.Context, req *executor.BuildRequest, progress
 	if err != nil {
 		return nil, err
 	}
+	// The transfer of files does not tell the daemon when reading one fails:
+	// it would wait for the rest forever.
+	solving, stop := context.WithCancel(ctx)
+	defer stop()
+	for _, t := range s.trees {
+		t.onFailure = stop
+	}
 	status := make(chan *client.SolveStatus)
 	drained := make(chan *watcher)
 	go func() {
@@ -50,7 +57,7 @@ func (c *Client) Build(ctx context.Context, req *executor.BuildRequest, progress
 		}
 		drained <- w
 	}()
-	res, err := c.buildkit.Solve(ctx, nil, s.opt, status)
+	res, err := c.buildkit.Solve(solving, nil, s.opt, status)
 	w := <-drained
 	if err := s.changed(); err != nil {
 		return nil, err

@@ -37,6 +37,9 @@ type tree struct {
 	entries []*types.Stat // parents before children
 	files   map[string]planner.File
 	inline  map[string][]byte // content that is in memory
+	// onFailure is called when a file is not as planned; may be nil. It is set
+	// before the tree is read.
+	onFailure func()
 
 	mu  sync.Mutex
 	err error // the first file that was not as planned
@@ -154,6 +157,9 @@ func (t *tree) fail(err error) {
 	defer t.mu.Unlock()
 	if t.err == nil {
 		t.err = err
+	}
+	if t.onFailure != nil {
+		t.onFailure()
 	}
 }
 
