@@ -9,8 +9,9 @@ BENCH       ?= .
 # A user's PATH often lacks the sbin directories, where runc is.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-# The Go modules of this repository: Stowage, and a program that uses its API.
-MODULES = . examples/library
+# The Go modules of this repository: Stowage, a program that uses its API, and
+# the benchmarks, which need programs to compare with.
+MODULES = . examples/library internal/bench
 
 .DEFAULT_GOAL := help
 
@@ -46,8 +47,9 @@ lint: ## Check formatting, module files, go vet and staticcheck
 	done
 
 .PHONY: bench
-bench: setup ## Compare with bare BuildKit, and run the benchmarks; BENCH=regexp chooses some
-	$(GO) run ./internal/bench
+bench: setup ## Compare with BuildKit, git and bake, and run the benchmarks; BENCH=regexp chooses some
+	$(GO) run -C internal/bench ./executor
+	$(GO) run -C internal/bench ./plan
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./schema ./graph ./planner ./internal/layout ./internal/registry
 
 .PHONY: clean

@@ -1,8 +1,10 @@
-// Command bench measures what Stowage costs on top of BuildKit: the same tiny
-// packages are built by Stowage's executor and by a loop of bare client.Solve
-// calls, in turn, on one daemon, with the same concurrency. Each figure is the
-// ratio of two runs that followed each other, so that a machine that is busy
-// with other things disturbs both.
+// Package bench is a module of its own, so that the programs that Stowage is
+// compared with are no dependencies of it. It holds no code itself:
 //
-// make bench runs it; docs/benchmarks.md has its table.
-package main
+//   - executor builds packages with Stowage and with bare BuildKit;
+//   - plan runs stowage plan beside git, buildx and a program that only reads
+//     and hashes (hashtree), on workspaces that monorepo generates;
+//   - measure runs processes and sums up what they used.
+//
+// make bench runs both; docs/benchmarks.md has their tables.
+package bench
