@@ -25,11 +25,10 @@ const (
 
 // childConfig is what a stage is told: the third argument.
 type childConfig struct {
-	Root       string              `json:"root"`
-	ID         string              `json:"id"`
-	Socket     string              `json:"socket"`
-	Idle       time.Duration       `json:"idle"`
-	Registries map[string]Registry `json:"registries,omitempty"`
+	Root   string        `json:"root"`
+	ID     string        `json:"id"`
+	Socket string        `json:"socket"`
+	Idle   time.Duration `json:"idle"`
 }
 
 // Main runs one stage of an engine's start and returns the exit code. args

@@ -28,6 +28,12 @@ func Ensure(ctx context.Context, cfg Config) (endpoint string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("start the embedded builder: %w", err)
 	}
+	if err := os.MkdirAll(cfg.Root, 0o700); err != nil {
+		return "", fmt.Errorf("start the embedded builder: %w", err)
+	}
+	if err := cfg.shareRegistries(); err != nil {
+		return "", err
+	}
 	if at, ok := cfg.running(ctx); ok {
 		return at, nil
 	}
@@ -36,9 +42,6 @@ func Ensure(ctx context.Context, cfg Config) (endpoint string, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := os.MkdirAll(cfg.Root, 0o700); err != nil {
-		return "", fmt.Errorf("start the embedded builder: %w", err)
-	}
 	start := flock.New(cfg.startFile())
 	if _, err := start.TryLockContext(ctx, pollInterval); err != nil {
 		return "", fmt.Errorf("start the embedded builder: wait for another start: %w", err)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/containerd/containerd/v2/core/remotes/docker"
 	ctdsnapshot "github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/defaults"
 	"github.com/containerd/containerd/v2/plugins/snapshots/native"
@@ -34,8 +35,6 @@ import (
 	"github.com/moby/buildkit/util/grpcerrors"
 	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto" // the codec of BuildKit's API
 	"github.com/moby/buildkit/util/network/netproviders"
-	"github.com/moby/buildkit/util/resolver"
-	resolverconfig "github.com/moby/buildkit/util/resolver/config"
 	"github.com/moby/buildkit/version"
 	"github.com/moby/buildkit/worker"
 	"github.com/moby/buildkit/worker/base"
@@ -108,8 +107,9 @@ func newController(stop context.Context, cfg childConfig, root string) (*control
 	if err != nil {
 		return nil, err
 	}
-	hosts := resolver.NewRegistryConfig(registryConfig(cfg.Registries))
-	w, err := newWorker(cfg, root)
+	registries := &registryHosts{root: cfg.Root}
+	hosts := docker.RegistryHosts(registries.find)
+	w, err := newWorker(cfg, root, hosts)
 	if err != nil {
 		return nil, fmt.Errorf("make the worker: %w", err)
 	}
@@ -167,7 +167,7 @@ func newController(stop context.Context, cfg childConfig, root string) (*control
 }
 
 // newWorker makes the worker that runs instructions with runc.
-func newWorker(cfg childConfig, root string) (*base.Worker, error) {
+func newWorker(cfg childConfig, root string, hosts docker.RegistryHosts) (*base.Worker, error) {
 	binary, err := runtimeBinary()
 	if err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func newWorker(cfg childConfig, root string) (*base.Worker, error) {
 	}
 	opt.GCPolicy = gcPolicy(root)
 	opt.BuildkitVersion = client.BuildkitVersion{Package: version.Package, Version: Version, Revision: version.Revision}
-	opt.RegistryHosts = resolver.NewRegistryConfig(registryConfig(cfg.Registries))
+	opt.RegistryHosts = hosts
 	return base.NewWorker(context.Background(), opt)
 }
 
@@ -210,19 +210,6 @@ func gcPolicy(root string) []client.PruneInfo {
 			MaxUsedSpace:  rule.MaxUsedSpace.AsBytes(stat),
 			MinFreeSpace:  rule.MinFreeSpace.AsBytes(stat),
 		})
-	}
-	return out
-}
-
-func registryConfig(registries map[string]Registry) map[string]resolverconfig.RegistryConfig {
-	out := make(map[string]resolverconfig.RegistryConfig, len(registries))
-	for host, r := range registries {
-		c := resolverconfig.RegistryConfig{Mirrors: r.Mirrors}
-		if r.Insecure {
-			plain := true
-			c.PlainHTTP, c.Insecure = &plain, &plain
-		}
-		out[host] = c
 	}
 	return out
 }

@@ -45,7 +45,7 @@ func (c Config) spawn(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, tell.Close())
 	}
-	cmd, err := c.command(childConfig{Root: c.Root, ID: id, Socket: path, Idle: c.Idle, Registries: c.Registries}, log, tell)
+	cmd, err := c.command(childConfig{Root: c.Root, ID: id, Socket: path, Idle: c.Idle}, log, tell)
 	if err == nil {
 		err = startMapped(cmd)
 	}
