@@ -37,6 +37,9 @@ const sharedKey = "stowage"
 
 // Build builds one node. See executor.Builder.
 func (c *Client) Build(ctx context.Context, req *executor.BuildRequest, progress func(executor.Progress)) (*executor.BuildResult, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx) // a solve would take seconds to see it
+	}
 	s, err := c.newSolve(req)
 	if err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func New(ctx context.Context, opts Options) (*Client, error) {
 			AuthConfigProvider: authprovider.LoadAuthConfig(config.LoadDefaultConfigFile(nil)),
 		}),
 	}
-	if c.info, err = c.ask(ctx); err != nil {
+	if c.info, err = c.ask(ctx, connectTimeout); err != nil {
 		_ = bk.Close()
 		return nil, err
 	}
@@ -101,13 +101,19 @@ func (o Options) clientOpts() ([]client.ClientOpt, error) {
 	return opts, nil
 }
 
-// ask asks the daemon for its workers.
-func (c *Client) ask(ctx context.Context) (Info, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+// ask asks the daemon for its workers and waits for the answer as long as the
+// limit.
+func (c *Client) ask(ctx context.Context, limit time.Duration) (Info, error) {
+	waiting, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	workers, err := c.buildkit.ListWorkers(ctx)
+	workers, err := c.buildkit.ListWorkers(waiting)
 	if err != nil {
-		return Info{}, fmt.Errorf("connect to builder %s: %w", c.endpoint, lost(ctx, err))
+		if ctx.Err() == nil && waiting.Err() != nil {
+			err = &lostError{fmt.Errorf("no answer within %s", limit)}
+		} else {
+			err = lost(ctx, err)
+		}
+		return Info{}, fmt.Errorf("connect to builder %s: %w; see that BuildKit listens there, or build elsewhere with --builder", c.endpoint, err)
 	}
 	if len(workers) == 0 {
 		return Info{}, fmt.Errorf("builder %s has no worker", c.endpoint)

@@ -19,16 +19,19 @@ import (
 // do.
 type lostError struct{ err error }
 
-func (e *lostError) Error() string   { return e.err.Error() }
+func (e *lostError) Error() string   { return noise.ReplaceAllString(e.err.Error(), "") }
 func (e *lostError) Unwrap() error   { return e.err }
 func (e *lostError) Temporary() bool { return true }
 
 // lost marks errors of the connection, and leaves a cancelled context's alone.
+// What is cancelled though the context is not was so by the daemon, which
+// stops, or by the end of the connection.
 func lost(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
-	case grpcerrors.Code(err) == codes.Unavailable:
+	}
+	switch grpcerrors.Code(err) {
+	case codes.Unavailable, codes.Canceled:
 		return &lostError{err}
 	}
 	return err

@@ -20,6 +20,7 @@ import (
 	"github.com/moby/buildkit/session/secrets"
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
+	"golang.org/x/sys/unix"
 
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/planner"
@@ -134,8 +135,9 @@ func (t *tree) Walk(ctx context.Context, target string, fn fs.WalkDirFunc) error
 	return nil
 }
 
-// Open opens a file. Reading it fails when the content is not what was
-// hashed.
+// Open opens a file. Reading it fails when it cannot be opened, since the
+// transfer takes an error of Open for an empty file, and when the content is
+// not what was hashed.
 func (t *tree) Open(name string) (io.ReadCloser, error) {
 	if content, ok := t.inline[name]; ok {
 		return io.NopCloser(bytes.NewReader(content)), nil
@@ -144,13 +146,39 @@ func (t *tree) Open(name string) (io.ReadCloser, error) {
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	file, err := os.Open(f.Origin)
+	file, err := openRegular(f.Origin)
 	if err != nil {
 		t.fail(err)
-		return nil, err
+		return io.NopCloser(unreadable{err}), nil
 	}
 	return &checkedFile{tree: t, file: file, want: f, hash: sha256.New()}, nil
 }
+
+// openRegular opens a regular file, and does not wait for a writer where
+// there is a pipe instead.
+func openRegular(name string) (*os.File, error) {
+	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = changedError(name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+func changedError(name string) error {
+	return fmt.Errorf("%s changed after it was hashed; run again", name)
+}
+
+// unreadable is a file that cannot be opened.
+type unreadable struct{ err error }
+
+func (u unreadable) Read([]byte) (int, error) { return 0, u.err }
 
 func (t *tree) fail(err error) {
 	t.mu.Lock()
@@ -185,7 +213,9 @@ func (c *checkedFile) Read(b []byte) (int, error) {
 	c.hash.Write(b[:n])
 	c.size += int64(n)
 	if c.size > c.want.Size || (errors.Is(err, io.EOF) && !c.asPlanned()) {
-		err = fmt.Errorf("%s changed after it was hashed; run again", c.want.Origin)
+		err = changedError(c.want.Origin)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		c.tree.fail(err)
 	}
 	return n, err

@@ -3,28 +3,40 @@ package fake
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/stowage-build/stowage/executor"
 )
 
-// Builder is an executor.Builder that runs nothing: it makes a small image
-// whose content depends on what was asked for, so that the same request gives
-// the same digest and another request another. Set the fields before it is
-// used.
+// BlobStore takes blobs of images and gives them back.
+type BlobStore interface {
+	BlobWriter
+	ReadBlob(ctx context.Context, dgst digest.Digest) ([]byte, error)
+}
+
+// Builder is an executor.Builder in memory. It understands FROM, ARG, ENV,
+// LABEL, COPY and, in RUN, the few commands of shell.go: enough for it and
+// the real one to pass the same conformance tests. For a Dockerfile that has
+// no instruction it makes an image whose content depends on what was asked
+// for, so that the same request gives the same digest and another request
+// another. Set the fields before it is used.
 type Builder struct {
 	// Blobs takes the images, as a store does.
-	Blobs BlobWriter
+	Blobs BlobStore
 	// Do, when set, is what a build does before its image is made: take time,
 	// block, tell of progress, fail.
 	Do func(ctx context.Context, req *executor.BuildRequest, progress func(executor.Progress)) error
 
 	mu       sync.Mutex
 	requests []*executor.BuildRequest
-	running  int
+	running  map[int]context.CancelCauseFunc
 	most     int
 }
 
@@ -32,8 +44,17 @@ var _ executor.Builder = (*Builder)(nil)
 
 // Build is executor.Builder's.
 func (b *Builder) Build(ctx context.Context, req *executor.BuildRequest, progress func(executor.Progress)) (*executor.BuildResult, error) {
-	b.begin(req)
-	defer b.end()
+	connected, end := b.begin(ctx, req)
+	defer end()
+	result, err := b.build(connected, req, progress)
+	var lost *lostError
+	if err != nil && ctx.Err() == nil && errors.As(context.Cause(connected), &lost) {
+		return nil, lost
+	}
+	return result, err
+}
+
+func (b *Builder) build(ctx context.Context, req *executor.BuildRequest, progress func(executor.Progress)) (*executor.BuildResult, error) {
 	if b.Do != nil {
 		if err := b.Do(ctx, req, progress); err != nil {
 			return nil, err
@@ -42,6 +63,9 @@ func (b *Builder) Build(ctx context.Context, req *executor.BuildRequest, progres
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if hasInstruction(req.Dockerfile) {
+		return interpret(ctx, b.Blobs, req, progress)
+	}
 	content, err := json.Marshal(contentOf(req))
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", req.Node, err)
@@ -49,7 +73,16 @@ func (b *Builder) Build(ctx context.Context, req *executor.BuildRequest, progres
 	return WriteImage(ctx, b.Blobs, ImageSpec{Platform: req.Platform, Layers: []string{string(content)}})
 }
 
-// contentOf is what decides the image of a request.
+func hasInstruction(dockerfile []byte) bool {
+	for line := range strings.Lines(string(dockerfile)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			return true
+		}
+	}
+	return false
+}
+
+// contentOf is what decides the image of a request without instructions.
 func contentOf(req *executor.BuildRequest) map[string]any {
 	files := map[string]string{}
 	for _, f := range req.Files {
@@ -65,18 +98,40 @@ func contentOf(req *executor.BuildRequest) map[string]any {
 	}
 }
 
-func (b *Builder) begin(req *executor.BuildRequest) {
+// begin counts a build in. Its context ends when the connection does.
+func (b *Builder) begin(ctx context.Context, req *executor.BuildRequest) (connected context.Context, end func()) {
+	connected, cancel := context.WithCancelCause(ctx)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	id := len(b.requests)
 	b.requests = append(b.requests, req)
-	b.running++
-	b.most = max(b.most, b.running)
+	if b.running == nil {
+		b.running = map[int]context.CancelCauseFunc{}
+	}
+	b.running[id] = cancel
+	b.most = max(b.most, len(b.running))
+	return connected, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.running, id)
+		cancel(nil)
+	}
 }
 
-func (b *Builder) end() {
+// lostError is a connection that was lost.
+type lostError struct{}
+
+func (*lostError) Error() string   { return "the connection to the fake builder is lost" }
+func (*lostError) Temporary() bool { return true }
+
+// Disconnect breaks the connection: builds that are running fail with an
+// error that says of itself that trying again may help.
+func (b *Builder) Disconnect() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.running--
+	for _, cancel := range b.running {
+		cancel(&lostError{})
+	}
 }
 
 // Requests returns what was asked for, in order of arrival.

@@ -3,6 +3,8 @@ package fake_test
 import (
 	"testing"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/stowage-build/stowage/internal/conformance"
 	"github.com/stowage-build/stowage/internal/fake"
 )
@@ -26,6 +28,22 @@ func TestRegistry(t *testing.T) {
 					Registry: r.For(s),
 				}
 			},
+		}
+	})
+}
+
+func TestBuilder(t *testing.T) {
+	conformance.Builder(t, func(t *testing.T) conformance.BuilderUnderTest {
+		s := &fake.Store{}
+		base, err := fake.WriteImage(t.Context(), s, fake.ImageSpec{Platform: "linux/amd64"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &fake.Builder{Blobs: s}
+		return conformance.BuilderUnderTest{
+			Builder: b, Store: s, Platform: "linux/amd64", Base: base.Manifest,
+			Digests:    func(*testing.T) []digest.Digest { return s.Digests() },
+			Disconnect: b.Disconnect,
 		}
 	})
 }
