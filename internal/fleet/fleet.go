@@ -91,7 +91,7 @@ func Open(ctx context.Context, opts Options) (*Fleet, error) {
 	f := &Fleet{}
 	for _, m := range opts.members() {
 		b := &builder{member: m, opts: opts}
-		if _, err := b.connected(ctx); err != nil {
+		if err := b.open(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("builder %s: %w", m.name, err), f.Close())
 		}
 		f.builders = append(f.builders, b)

@@ -19,6 +19,9 @@ import (
 // kept is how many durations are remembered for each platform.
 const kept = 5
 
+// longest is more than any build takes.
+const longest = 365 * 24 * time.Hour
+
 // History is a directory with one file for each image repository, replaced
 // atomically. It is safe for concurrent use; of two processes that record the
 // same package at the same moment, one wins.
@@ -69,7 +72,7 @@ func (h *History) RecordDuration(repository, platform string, d time.Duration) e
 		if r.DurationsMS == nil {
 			r.DurationsMS = map[string][]int64{}
 		}
-		ms := append(r.DurationsMS[platform], d.Milliseconds())
+		ms := append(r.DurationsMS[platform], min(max(d, 0), longest).Milliseconds())
 		r.DurationsMS[platform] = ms[max(0, len(ms)-kept):]
 	})
 }
@@ -90,10 +93,23 @@ func (h *History) read(repository string) (*record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the history of %s: %w", repository, err)
 	}
-	if json.Unmarshal(b, r) != nil || r.Repository != repository {
+	if json.Unmarshal(b, r) != nil || r.Repository != repository || !r.plausible() {
 		return &record{Repository: repository}, nil
 	}
 	return r, nil
+}
+
+// plausible reports whether all durations are some, as those recorded here
+// are.
+func (r *record) plausible() bool {
+	for _, list := range r.DurationsMS {
+		for _, ms := range list {
+			if ms < 0 || ms > int64(longest/time.Millisecond) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (h *History) update(repository string, change func(*record)) error {

@@ -21,12 +21,18 @@ const kept = 100
 // timeLayout names a run's directory. Names sort by time.
 const timeLayout = "20060102T150405.000Z"
 
+// maxName is the longest name of a log without its ending, in bytes. File
+// systems take 255.
+const maxName = 200
+
 // Run is the directory of one run. It is safe for concurrent use.
 type Run struct {
 	dir    string
 	mu     sync.Mutex
 	events *os.File
 	err    error
+	// logs are the nodes by the name of their log.
+	logs map[string]string
 }
 
 // Create makes the directory of a run that begins now below dir, and removes
@@ -39,14 +45,15 @@ func Create(dir string, now time.Time) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create run directory: %w", err)
 	}
-	r := &Run{dir: filepath.Join(dir, name)}
+	r := &Run{dir: filepath.Join(dir, name), logs: map[string]string{}}
 	if err := os.Mkdir(filepath.Join(r.dir, "logs"), 0o755); err != nil {
 		return nil, fmt.Errorf("create run directory: %w", err)
 	}
 	if r.events, err = os.Create(filepath.Join(r.dir, "events.jsonl")); err != nil {
 		return nil, fmt.Errorf("create run directory: %w", err)
 	}
-	return r, errors.Join(removeOld(dir))
+	removeOld(dir)
+	return r, nil
 }
 
 // makeUnique makes a directory for the time, with a number behind it when
@@ -62,10 +69,12 @@ func makeUnique(dir, name string) (string, error) {
 	}
 }
 
-func removeOld(dir string) error {
+// removeOld removes the oldest runs. One that cannot be removed, another
+// user's for example, stays: it is in nobody's way.
+func removeOld(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("remove old runs: %w", err)
+		return
 	}
 	var names []string
 	for _, e := range entries {
@@ -75,9 +84,8 @@ func removeOld(dir string) error {
 	}
 	slices.Sort(names)
 	for _, name := range names[:max(0, len(names)-kept)] {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, name)))
+		_ = os.RemoveAll(filepath.Join(dir, name))
 	}
-	return err
 }
 
 // Dir is the run's directory.
@@ -85,7 +93,7 @@ func (r *Run) Dir() string { return r.dir }
 
 // NodeLog opens the log of a node, for appending, and returns its path.
 func (r *Run) NodeLog(node string) (io.WriteCloser, string, error) {
-	path := filepath.Join(r.dir, "logs", fileName(node)+".log")
+	path := filepath.Join(r.dir, "logs", r.logName(node)+".log")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, "", fmt.Errorf("open the log of %s: %w", node, err)
@@ -93,15 +101,32 @@ func (r *Run) NodeLog(node string) (io.WriteCloser, string, error) {
 	return f, path, nil
 }
 
-// fileName makes a node's name fit for a file.
+// logName is the name of a node's log, which no other node's has.
+func (r *Run) logName(node string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	name := fileName(node)
+	unique := name
+	for i := 2; ; i++ {
+		other, taken := r.logs[unique]
+		if !taken || other == node {
+			r.logs[unique] = node
+			return unique
+		}
+		unique = fmt.Sprintf("%s-%d", name, i)
+	}
+}
+
+// fileName makes a node's name fit for a file. Nodes may come out the same.
 func fileName(node string) string {
-	return strings.Map(func(c rune) rune {
+	name := strings.Map(func(c rune) rune {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_', c == '.':
 			return c
 		}
 		return '_'
 	}, node)
+	return name[:min(len(name), maxName)]
 }
 
 // Report writes an event. Logs are in the nodes' own files, so log events are
