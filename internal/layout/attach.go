@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
@@ -23,6 +22,10 @@ func (s *Store) Attach(ctx context.Context, ref string, subject ocispec.Descript
 	if err != nil {
 		return fail(err)
 	}
+	list := referrersRef(ref, subject)
+	if err := s.pin(ctx, list, []ocispec.Descriptor{subject, a.Manifest}); err != nil {
+		return fail(err)
+	}
 	for _, blob := range []struct {
 		desc ocispec.Descriptor
 		data []byte
@@ -32,7 +35,7 @@ func (s *Store) Attach(ctx context.Context, ref string, subject ocispec.Descript
 			return fail(err)
 		}
 	}
-	_, err = s.apply(ctx, &change{ref: referrersRef(ref, subject), edit: func(_ context.Context, idx *ocispec.Index) error {
+	_, err = s.apply(ctx, &change{ref: list, edit: func(_ context.Context, idx *ocispec.Index) error {
 		imageindex.PutArtifact(idx, a.Manifest)
 		return nil
 	}})
@@ -86,5 +89,5 @@ func (s *Store) attached(ctx context.Context, ref, artifactType string) ([]byte,
 // referrersRef is where the artifacts about subject, in ref's repository, are
 // listed.
 func referrersRef(ref string, subject ocispec.Descriptor) string {
-	return ref[:strings.LastIndex(ref, ":")+1] + imageindex.ReferrersTag(subject.Digest)
+	return repositoryOf(ref) + imageindex.ReferrersTag(subject.Digest)
 }

@@ -18,16 +18,15 @@ import (
 
 // Resolve returns the descriptor of the index that the store has under ref.
 // An unknown ref is errdefs.ErrNotFound.
-func (s *Store) Resolve(_ context.Context, ref string) (ocispec.Descriptor, error) {
-	c, err := s.index.load()
-	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("look up %s in the store: %w", ref, err)
+//
+// What it refers to, and the entry, stay in the store until this Store is
+// closed, as does all that is looked up or written: Collect leaves it.
+func (s *Store) Resolve(ctx context.Context, ref string) (ocispec.Descriptor, error) {
+	desc, err := s.resolve(ctx, ref)
+	if err != nil && !errdefs.IsNotFound(err) {
+		err = fmt.Errorf("look up %s in the store: %w", ref, err)
 	}
-	desc, ok := c.byRef[ref]
-	if !ok {
-		return ocispec.Descriptor{}, fmt.Errorf("the store has no %s: %w", ref, errdefs.ErrNotFound)
-	}
-	return desc, nil
+	return desc, err
 }
 
 // Index reads the index that the store has under ref. An unknown ref is
@@ -98,8 +97,8 @@ func damaged(err error) bool {
 
 // readBlob reads a small blob and verifies it. Content that is missing is
 // ErrNotFound; content that is not the descriptor's is ErrDataLoss.
-func (s *Store) readBlob(ctx context.Context, desc ocispec.Descriptor) ([]byte, error) {
-	ra, err := s.content.ReaderAt(ctx, desc)
+func (s *Store) readBlob(_ context.Context, desc ocispec.Descriptor) ([]byte, error) {
+	ra, err := s.content.reader(desc)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +108,7 @@ func (s *Store) readBlob(ctx context.Context, desc ocispec.Descriptor) ([]byte, 
 		return nil, err
 	}
 	if digest.FromBytes(data) != desc.Digest {
-		s.content.distrust(desc.Digest, ra.(*readerAt).info)
+		s.content.distrust(desc.Digest, ra.info)
 		return nil, fmt.Errorf("blob %s: content has another digest: %w", desc.Digest, errdefs.ErrDataLoss)
 	}
 	return data, nil

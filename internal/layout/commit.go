@@ -92,6 +92,22 @@ func (s *Store) apply(ctx context.Context, ch *change) (ocispec.Descriptor, erro
 	return ch.desc, ch.err
 }
 
+// alone takes the turn and the lock: until unlock, nobody else changes
+// index.json.
+func (s *Store) alone(ctx context.Context) (unlock func(), err error) {
+	select {
+	case s.commits.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	release, err := s.lock(ctx)
+	if err != nil {
+		<-s.commits.turn
+		return nil, err
+	}
+	return func() { release(); <-s.commits.turn }, nil
+}
+
 // commit does the batch. It needs the turn and the lock.
 func (s *Store) commit(ctx context.Context, batch []*change) {
 	var edits []*change
@@ -207,10 +223,14 @@ func (s *Store) writeIndexes(ctx context.Context, current *catalog, indexes map[
 // writeEntries replaces index.json by one with other entries, whose blobs have
 // been written.
 func (s *Store) writeEntries(current *catalog, changed map[string]ocispec.Descriptor) error {
-	if err := syncDir(s.content.blobs); err != nil {
+	if err := s.disk.syncDir(s.content.blobs); err != nil {
 		return err
 	}
-	data, _, err := imageindex.Marshal(current.with(changed))
+	return s.writeIndexFile(current.with(changed))
+}
+
+func (s *Store) writeIndexFile(idx *ocispec.Index) error {
+	data, _, err := imageindex.Marshal(idx)
 	if err != nil {
 		return err
 	}

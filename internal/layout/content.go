@@ -26,7 +26,9 @@ import (
 // Labels live in memory only: they are hints between parts of one run.
 type contentStore struct {
 	blobs  string
+	disk   *disk
 	ingest *ingest
+	pins   *pins
 
 	mu sync.Mutex
 	// writers are the open ones, parked those that were closed before they
@@ -46,10 +48,13 @@ type labelled struct {
 
 var _ content.Store = (*contentStore)(nil)
 
-func newContentStore(dir string) *contentStore {
+func newContentStore(dir string, d *disk) *contentStore {
+	in := &ingest{root: filepath.Join(dir, ingestDir), disk: d}
 	return &contentStore{
 		blobs:   filepath.Join(dir, blobsDir, digest.SHA256.String()),
-		ingest:  &ingest{root: filepath.Join(dir, ingestDir)},
+		disk:    d,
+		ingest:  in,
+		pins:    &pins{lockPath: filepath.Join(dir, gcFile), ingest: in, held: map[string]bool{}},
 		writers: map[*writer]struct{}{},
 		parked:  map[string]*partial{},
 		labels:  map[digest.Digest]labelled{},
@@ -67,6 +72,14 @@ func (c *contentStore) path(dgst digest.Digest) (string, error) {
 		return "", fmt.Errorf("digest %s: the store holds sha256 only: %w", dgst, errdefs.ErrInvalidArgument)
 	}
 	return filepath.Join(c.blobs, dgst.Encoded()), nil
+}
+
+// use pins the blob: when it is found afterwards, it stays.
+func (c *contentStore) use(ctx context.Context, dgst digest.Digest) error {
+	if _, err := c.path(dgst); err != nil {
+		return err
+	}
+	return c.pins.keep(ctx, pinBlob(dgst))
 }
 
 // stat finds the blob's file. One that is known to be damaged is not there:
@@ -121,7 +134,10 @@ func (c *contentStore) has(dgst digest.Digest, size int64) (bool, error) {
 }
 
 // Info returns the blob's size, times and labels.
-func (c *contentStore) Info(_ context.Context, dgst digest.Digest) (content.Info, error) {
+func (c *contentStore) Info(ctx context.Context, dgst digest.Digest) (content.Info, error) {
+	if err := c.use(ctx, dgst); err != nil {
+		return content.Info{}, err
+	}
 	fi, err := c.stat(dgst)
 	if err != nil {
 		return content.Info{}, err
@@ -145,7 +161,19 @@ func (c *contentStore) info(dgst digest.Digest, fi fs.FileInfo) content.Info {
 
 // ReaderAt opens the blob. With desc.Size set, a file of another size is not
 // the blob.
-func (c *contentStore) ReaderAt(_ context.Context, desc ocispec.Descriptor) (content.ReaderAt, error) {
+func (c *contentStore) ReaderAt(ctx context.Context, desc ocispec.Descriptor) (content.ReaderAt, error) {
+	if err := c.use(ctx, desc.Digest); err != nil {
+		return nil, err
+	}
+	ra, err := c.reader(desc)
+	if err != nil {
+		return nil, err
+	}
+	return ra, nil
+}
+
+// reader is ReaderAt of what is pinned already, or need not be.
+func (c *contentStore) reader(desc ocispec.Descriptor) (*readerAt, error) {
 	if ok, err := c.has(desc.Digest, desc.Size); err != nil {
 		return nil, err
 	} else if !ok {
@@ -183,7 +211,10 @@ type readerAt struct {
 func (r *readerAt) Size() int64 { return r.info.Size() }
 
 // Update changes labels: all of them, or those that fieldpaths name.
-func (c *contentStore) Update(_ context.Context, info content.Info, fieldpaths ...string) (content.Info, error) {
+func (c *contentStore) Update(ctx context.Context, info content.Info, fieldpaths ...string) (content.Info, error) {
+	if err := c.use(ctx, info.Digest); err != nil {
+		return content.Info{}, err
+	}
 	fi, err := c.stat(info.Digest)
 	if err != nil {
 		return content.Info{}, err
@@ -236,13 +267,15 @@ func (c *contentStore) Walk(ctx context.Context, fn content.WalkFunc, fs ...stri
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		info, err := c.Info(ctx, digest.NewDigestFromEncoded(digest.SHA256, e.Name()))
+		dgst := digest.NewDigestFromEncoded(digest.SHA256, e.Name())
+		fi, err := c.stat(dgst)
 		if errdefs.IsNotFound(err) || errdefs.IsInvalidArgument(err) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
+		info := c.info(dgst, fi)
 		if !filter.Match(content.AdaptInfo(info)) {
 			continue
 		}
@@ -259,7 +292,7 @@ func (c *contentStore) Delete(_ context.Context, dgst digest.Digest) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(path); errors.Is(err, fs.ErrNotExist) {
+	if err := c.disk.remove(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("blob %s: %w", dgst, errdefs.ErrNotFound)
 	} else if err != nil {
 		return err

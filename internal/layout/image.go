@@ -28,7 +28,7 @@ const annotationHeld = "build.stowage.platforms"
 //
 // What is not there is an error that wraps errdefs.ErrNotFound.
 func (s *Store) PutImage(ctx context.Context, ref string, desc ocispec.Descriptor, platforms []string) error {
-	held, err := s.checkImage(ctx, desc, platforms)
+	held, err := s.pinImage(ctx, ref, desc, platforms)
 	if err == nil {
 		_, err = s.apply(ctx, &change{ref: ref, put: func(old ocispec.Descriptor) ocispec.Descriptor {
 			return imageEntry(ref, desc, held, old)
@@ -38,6 +38,14 @@ func (s *Store) PutImage(ctx context.Context, ref string, desc ocispec.Descripto
 		return fmt.Errorf("put %s into the store: %w", ref, err)
 	}
 	return nil
+}
+
+// pinImage is checkImage of what is pinned first.
+func (s *Store) pinImage(ctx context.Context, ref string, desc ocispec.Descriptor, platforms []string) ([]string, error) {
+	if err := s.pin(ctx, ref, []ocispec.Descriptor{desc}); err != nil {
+		return nil, err
+	}
+	return s.checkImage(ctx, desc, platforms)
 }
 
 // checkImage returns the platforms to note down, none when all is there.

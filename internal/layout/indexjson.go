@@ -109,6 +109,28 @@ func newCatalog(idx *ocispec.Index) *catalog {
 	return c
 }
 
+// without returns the index without the entries for refs.
+func (c *catalog) without(refs map[string]bool) *ocispec.Index {
+	idx := *c.index
+	idx.Manifests = slices.DeleteFunc(slices.Clone(idx.Manifests), func(d ocispec.Descriptor) bool {
+		return refs[d.Annotations[ocispec.AnnotationRefName]]
+	})
+	return &idx
+}
+
+// refs returns the references of images, sorted: not those of the lists of
+// what is about them.
+func (c *catalog) refs() []string {
+	refs := make([]string, 0, len(c.byRef))
+	for ref := range c.byRef {
+		if !imageindex.IsReferrersRef(ref) {
+			refs = append(refs, ref)
+		}
+	}
+	slices.Sort(refs)
+	return refs
+}
+
 // with returns the index with the entries of changed in place of those that
 // it has for their references, sorted by reference.
 func (c *catalog) with(changed map[string]ocispec.Descriptor) *ocispec.Index {

@@ -18,9 +18,11 @@ const leaseSuffix = ".lease"
 
 // ingest is where one Store writes files that have no name in the layout yet:
 // a directory of its own, ingest/OWNER, beside a locked file OWNER.lease. Who
-// can lock another's lease knows that it is dead.
+// can lock another's lease knows that it is dead. The lease's content is what
+// its owner relies on: see pins.
 type ingest struct {
 	root string
+	disk *disk
 
 	mu    sync.Mutex
 	dir   string
@@ -33,7 +35,7 @@ func (in *ingest) create() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create in %s: %w", in.root, err)
 	}
-	return os.CreateTemp(dir, "")
+	return in.disk.createTemp(dir, "")
 }
 
 // own returns the directory of this owner. It is made by the first who
@@ -53,14 +55,15 @@ func (in *ingest) own() (string, error) {
 // for a dead one in the instant before it is locked; then dir stays "".
 func (in *ingest) claim() error {
 	// Layouts that other tools made have no such directory.
-	if err := os.MkdirAll(in.root, 0o755); err != nil {
+	if err := in.disk.mkdirAll(in.root); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(in.root, "*"+leaseSuffix)
+	f, err := in.disk.createTemp(in.root, "*"+leaseSuffix)
 	if err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
+	// Other users who collect must see that it is locked, and what is in it.
+	if err := errors.Join(in.disk.chmod(f, 0o644), f.Close()); err != nil {
 		return err
 	}
 	lease := flock.New(f.Name(), flock.SetFlag(os.O_RDONLY))
@@ -75,11 +78,25 @@ func (in *ingest) claim() error {
 		return lease.Close()
 	}
 	dir := strings.TrimSuffix(f.Name(), leaseSuffix)
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return errors.Join(err, os.Remove(f.Name()), lease.Close())
+	if err := in.disk.mkdir(dir); err != nil {
+		return errors.Join(err, in.disk.remove(f.Name()), lease.Close())
 	}
 	in.dir, in.lease = dir, lease
 	return nil
+}
+
+// note appends to the lease. Nothing of it needs to be durable: what stops the
+// machine ends the owner.
+func (in *ingest) note(lines string) error {
+	if _, err := in.own(); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(in.lease.Path(), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = in.disk.write(f, []byte(lines))
+	return errors.Join(err, f.Close())
 }
 
 // current reports whether the locked file is still the one with that name.
@@ -99,26 +116,26 @@ func (in *ingest) close() error {
 	if in.dir == "" {
 		return nil
 	}
-	err := remove(in.lease)
+	err := in.disk.removeOwner(in.lease)
 	in.dir, in.lease = "", nil
 	return err
 }
 
-// remove removes what belongs to a lease that the caller has locked, then the
-// lease.
-func remove(lease *flock.Flock) error {
+// removeOwner removes what belongs to a lease that the caller has locked, then
+// the lease.
+func (d *disk) removeOwner(lease *flock.Flock) error {
 	return errors.Join(
-		os.RemoveAll(strings.TrimSuffix(lease.Path(), leaseSuffix)),
-		os.Remove(lease.Path()),
+		d.removeAll(strings.TrimSuffix(lease.Path(), leaseSuffix)),
+		d.remove(lease.Path()),
 		lease.Close())
 }
 
 // removeStale removes the files of owners that are dead. It never touches
 // those of a live one, and leaves what it may not remove: that is no reason
 // not to read the store.
-func removeStale(root string) error {
+func (d *disk) removeStale(root string) error {
 	return eachStale(root, func(lease *flock.Flock) error {
-		if err := remove(lease); err != nil && !errors.Is(err, fs.ErrPermission) {
+		if err := d.removeOwner(lease); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
 		return nil

@@ -29,7 +29,7 @@ type Entry struct {
 // List returns the store's entries sorted by reference. Entries whose index or
 // manifests are damaged are listed with what can be read of them.
 func (s *Store) List(ctx context.Context) ([]Entry, error) {
-	c, err := s.index.load()
+	c, err := s.pinned(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the store: %w", err)
 	}

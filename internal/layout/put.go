@@ -34,7 +34,11 @@ func (s *Store) PutNode(ctx context.Context, e executor.NodeEntry) error {
 	if e.Ref == "" {
 		return fail(errors.New("the reference is empty"))
 	}
-	if err := s.complete(ctx, append([]ocispec.Descriptor{e.Manifest}, e.Attestations...)); err != nil {
+	manifests := append([]ocispec.Descriptor{e.Manifest}, e.Attestations...)
+	if err := s.pin(ctx, e.Ref, manifests); err != nil {
+		return fail(err)
+	}
+	if err := s.complete(ctx, manifests); err != nil {
 		return fail(err)
 	}
 	_, err = s.apply(ctx, &change{ref: e.Ref, edit: func(_ context.Context, idx *ocispec.Index) error {

@@ -76,7 +76,7 @@ func (c *contentStore) Abort(_ context.Context, ref string) error {
 	c.mu.Unlock()
 	switch {
 	case p != nil:
-		return p.discard()
+		return c.discard(p)
 	case open:
 		return nil
 	}
@@ -95,10 +95,11 @@ func (c *contentStore) close() error {
 	c.mu.Unlock()
 	var errs []error
 	for _, p := range parked {
-		errs = append(errs, p.discard())
+		errs = append(errs, c.discard(p))
 	}
 	for _, w := range open {
-		errs = append(errs, w.release((*partial).discard))
+		errs = append(errs, w.release(c.discard))
 	}
+	c.pins.forget()
 	return errors.Join(append(errs, c.ingest.close())...)
 }

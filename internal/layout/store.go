@@ -22,6 +22,7 @@ const (
 	ingestDir = "ingest"
 	indexFile = "index.json"
 	lockFile  = "index.lock"
+	gcFile    = "gc.lock"
 )
 
 // createTimeout bounds the wait for another process that is creating the
@@ -32,6 +33,7 @@ const createTimeout = time.Minute
 // so is the directory by other Stores in this process and in others.
 type Store struct {
 	dir     string
+	disk    *disk
 	content *contentStore
 	index   indexCache
 	commits commits
@@ -42,22 +44,24 @@ var _ executor.Store = (*Store)(nil)
 // Open opens the layout in dir, creating what is missing of it, and removes
 // what processes that are gone left half written. A directory whose index.json
 // is lost or unreadable is an error: it is never replaced by an empty one.
-func Open(dir string) (*Store, error) {
+func Open(dir string) (*Store, error) { return openOn(dir, &disk{}) }
+
+func openOn(dir string, d *disk) (*Store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{dir: dir}
+	s := &Store{dir: dir, disk: d}
 	s.index.path = filepath.Join(dir, indexFile)
 	s.commits.turn = make(chan struct{}, 1)
-	s.content = newContentStore(dir)
+	s.content = newContentStore(dir, d)
 	if err := s.initialise(); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
 	if _, err := s.index.load(); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
-	if err := removeStale(filepath.Join(dir, ingestDir)); err != nil {
+	if err := d.removeStale(filepath.Join(dir, ingestDir)); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
 	return s, nil
@@ -86,7 +90,7 @@ func (s *Store) initialise() error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.MkdirAll(s.content.blobs, 0o755); err != nil {
+	if err := s.disk.mkdirAll(s.content.blobs); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), createTimeout)
@@ -116,28 +120,19 @@ func (s *Store) replaceFile(name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
+	_, err = s.disk.write(f, data)
 	if err == nil {
-		err = f.Chmod(0o644)
+		err = s.disk.chmod(f, 0o644)
 	}
 	if err == nil {
-		err = f.Sync()
+		err = s.disk.sync(f)
 	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = s.disk.rename(f.Name(), filepath.Join(s.dir, name))
 	}
-	if err := os.Rename(f.Name(), filepath.Join(s.dir, name)); err != nil {
-		return err
-	}
-	return syncDir(s.dir)
-}
-
-// syncDir makes renames into dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
 	if err != nil {
-		return err
+		return errors.Join(err, s.disk.remove(f.Name()))
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return s.disk.syncDir(s.dir)
 }

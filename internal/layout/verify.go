@@ -76,7 +76,7 @@ func (s *Store) Verify(ctx context.Context) ([]Problem, error) {
 	v := &verifier{store: s, blobs: map[digest.Digest]func() error{}}
 	v.group, v.ctx = errgroup.WithContext(ctx)
 	v.group.SetLimit(runtime.GOMAXPROCS(0))
-	c, err := s.index.load()
+	c, err := s.pinned(ctx)
 	if errors.Is(err, ErrCorrupt) {
 		v.problems = append(v.problems, Problem{Fault: FaultIndexFile, What: err.Error()})
 		c = newCatalog(imageindex.New())

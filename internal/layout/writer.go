@@ -26,8 +26,8 @@ type partial struct {
 	updated  time.Time
 }
 
-func (p *partial) discard() error {
-	return errors.Join(p.file.Close(), os.Remove(p.file.Name()))
+func (c *contentStore) discard(p *partial) error {
+	return errors.Join(p.file.Close(), c.disk.remove(p.file.Name()))
 }
 
 // writer is one writing of one blob. It is for one goroutine at a time, as
@@ -49,7 +49,7 @@ var errClosed = fmt.Errorf("content writer: %w", fs.ErrClosed)
 // Writer begins a blob, or goes on with the one that was closed unfinished
 // under the ref. ErrAlreadyExists says that the store has the descriptor's
 // blob, with its size, already.
-func (c *contentStore) Writer(_ context.Context, opts ...content.WriterOpt) (content.Writer, error) {
+func (c *contentStore) Writer(ctx context.Context, opts ...content.WriterOpt) (content.Writer, error) {
 	var o content.WriterOpts
 	for _, opt := range opts {
 		if err := opt(&o); err != nil {
@@ -60,6 +60,9 @@ func (c *contentStore) Writer(_ context.Context, opts ...content.WriterOpt) (con
 		return nil, fmt.Errorf("content writer: no ref given: %w", errdefs.ErrInvalidArgument)
 	}
 	if o.Desc.Digest != "" {
+		if err := c.use(ctx, o.Desc.Digest); err != nil {
+			return nil, err
+		}
 		there, err := c.has(o.Desc.Digest, o.Desc.Size)
 		if err != nil {
 			return nil, err
@@ -90,7 +93,7 @@ func (c *contentStore) begin(ref string, desc ocispec.Descriptor) (*partial, err
 		if p.expected == desc.Digest && (desc.Size <= 0 || p.offset <= desc.Size) {
 			return p, nil
 		}
-		if err := p.discard(); err != nil {
+		if err := c.discard(p); err != nil {
 			return nil, err
 		}
 	}
@@ -114,7 +117,7 @@ func (w *writer) Write(b []byte) (int, error) {
 	if p == nil {
 		return 0, errClosed
 	}
-	n, err := p.file.Write(b)
+	n, err := w.store.disk.write(p.file, b)
 	p.digester.Hash().Write(b[:n])
 	w.store.mu.Lock()
 	defer w.store.mu.Unlock()
@@ -178,7 +181,7 @@ func (w *writer) Truncate(size int64) error {
 func (w *writer) Close() error {
 	return w.release(func(p *partial) error {
 		if p.offset == 0 {
-			return p.discard()
+			return w.store.discard(p)
 		}
 		return w.store.park(w.ref, p)
 	})
@@ -209,7 +212,7 @@ func (c *contentStore) park(ref string, p *partial) error {
 	c.parked[ref] = p
 	c.mu.Unlock()
 	if other != nil {
-		return other.discard()
+		return c.discard(other)
 	}
 	return nil
 }
@@ -218,7 +221,7 @@ func (c *contentStore) park(ref string, p *partial) error {
 // digest are not compared. Content that is not what was expected is dropped,
 // with ErrFailedPrecondition; ErrAlreadyExists says that the blob is there
 // already.
-func (w *writer) Commit(_ context.Context, size int64, expected digest.Digest, opts ...content.Opt) error {
+func (w *writer) Commit(ctx context.Context, size int64, expected digest.Digest, opts ...content.Opt) error {
 	var info content.Info
 	for _, opt := range opts {
 		if err := opt(&info); err != nil {
@@ -230,9 +233,9 @@ func (w *writer) Commit(_ context.Context, size int64, expected digest.Digest, o
 	}
 	return w.release(func(p *partial) error {
 		if err := verify(p, size, expected); err != nil {
-			return errors.Join(fmt.Errorf("commit %s: %w", w.ref, err), p.discard())
+			return errors.Join(fmt.Errorf("commit %s: %w", w.ref, err), w.store.discard(p))
 		}
-		return w.store.commit(p, p.digester.Digest(), info.Labels)
+		return w.store.commit(ctx, p, p.digester.Digest(), info.Labels)
 	})
 }
 
@@ -248,16 +251,19 @@ func verify(p *partial, size int64, expected digest.Digest) error {
 
 // commit gives the verified blob its name. A damaged file that has the name is
 // replaced.
-func (c *contentStore) commit(p *partial, dgst digest.Digest, labels map[string]string) error {
+func (c *contentStore) commit(ctx context.Context, p *partial, dgst digest.Digest, labels map[string]string) error {
 	path, err := c.path(dgst)
+	if err == nil {
+		err = c.use(ctx, dgst)
+	}
 	if err != nil {
-		return errors.Join(err, p.discard())
+		return errors.Join(err, c.discard(p))
 	}
 	if there, err := c.has(dgst, p.offset); err == nil && there {
-		return errors.Join(fmt.Errorf("blob %s: %w", dgst, errdefs.ErrAlreadyExists), p.discard())
+		return errors.Join(fmt.Errorf("blob %s: %w", dgst, errdefs.ErrAlreadyExists), c.discard(p))
 	}
 	if err := c.publish(p, path); err != nil {
-		return fmt.Errorf("write blob %s: %w", dgst, errors.Join(err, p.discard()))
+		return fmt.Errorf("write blob %s: %w", dgst, errors.Join(err, c.discard(p)))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -273,17 +279,16 @@ func (c *contentStore) commit(p *partial, dgst digest.Digest, labels map[string]
 // for less than the whole. The rename itself is made durable by whoever
 // refers to the blob from index.json.
 func (c *contentStore) publish(p *partial, path string) error {
-	if err := p.file.Chmod(0o444); err != nil {
+	if err := c.disk.chmod(p.file, 0o444); err != nil {
 		return err
 	}
-	if err := p.file.Sync(); err != nil {
+	if err := c.disk.sync(p.file); err != nil {
 		return err
 	}
-	now := time.Now()
-	if err := os.Chtimes(p.file.Name(), now, now); err != nil {
+	if err := c.disk.chtimes(p.file.Name(), time.Now()); err != nil {
 		return err
 	}
-	if err := os.Rename(p.file.Name(), path); err != nil {
+	if err := c.disk.rename(p.file.Name(), path); err != nil {
 		return err
 	}
 	return p.file.Close()
