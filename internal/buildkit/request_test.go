@@ -1,0 +1,94 @@
+package buildkit
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/stowage-build/stowage/executor"
+)
+
+func TestContextName(t *testing.T) {
+	for in, want := range map[string]string{
+		"base":                            "base",
+		"base:latest":                     "base",
+		"docker.io/library/base:1":        "base:1",
+		"docker.io/acme/base":             "acme/base",
+		"ghcr.io/acme/base:latest":        "ghcr.io/acme/base",
+		"localhost:5000/base:1":           "localhost:5000/base:1",
+		"base:1@sha256:" + sixtyFour("a"): "base:1@sha256:" + sixtyFour("a"),
+		"ghcr.io/a/latest:latest":         "ghcr.io/a/latest",
+		"registry.test/a/b/c:v1-_.Good":   "registry.test/a/b/c:v1-_.Good",
+	} {
+		if got, err := contextName(in); err != nil || got != want {
+			t.Errorf("%s becomes %q, %v; want %q", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "Base", "a b", "base:", "base@sha256:short"} {
+		if got, err := contextName(in); err == nil || !strings.Contains(err.Error(), in) {
+			t.Errorf("%q becomes %q, %v; want an error", in, got, err)
+		}
+	}
+}
+
+func sixtyFour(digit string) string { return strings.Repeat(digit, 64) }
+
+func TestCacheEntries(t *testing.T) {
+	got, err := cacheEntries([]string{"ghcr.io/acme/cache", "type=local, dest=/cache,mode=max", "type=registry,ref=x:1"})
+	if err != nil || len(got) != 3 {
+		t.Fatalf("entries are %+v, %v", got, err)
+	}
+	for i, want := range []struct {
+		kind  string
+		attrs map[string]string
+	}{
+		{"registry", map[string]string{"ref": "ghcr.io/acme/cache"}},
+		{"local", map[string]string{"dest": "/cache", "mode": "max"}},
+		{"registry", map[string]string{"ref": "x:1"}},
+	} {
+		if got[i].Type != want.kind || !maps.Equal(got[i].Attrs, want.attrs) {
+			t.Errorf("entry %d is %+v, want %+v", i, got[i], want)
+		}
+	}
+	for text, want := range map[string]string{"type=local,dest": "KEY=VALUE", "type=s3,bucket=x": "type=registry", "dest=/x": "type=registry"} {
+		if _, err := cacheEntries([]string{text}); err == nil || !strings.Contains(err.Error(), text) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s gives %v, want an error with %q", text, err, want)
+		}
+	}
+}
+
+// TestFrontendAttrs: what of a request reaches the frontend, and that nothing
+// is set that was not asked for.
+func TestFrontendAttrs(t *testing.T) {
+	got := frontendAttrs(&executor.BuildRequest{Platform: "linux/arm64", DockerfileName: "../out/Dockerfile", Network: "default"})
+	if want := map[string]string{"platform": "linux/arm64", "filename": "out/Dockerfile"}; !maps.Equal(got, want) {
+		t.Errorf("attributes are %v, want %v", got, want)
+	}
+	epoch := int64(7)
+	got = frontendAttrs(&executor.BuildRequest{
+		Platform: "linux/arm64", DockerfileName: "Dockerfile", Target: "t", Args: map[string]string{"A": "b"}, Labels: map[string]string{"l": "m"},
+		Network: "none", NoCache: true, Epoch: &epoch, Provenance: "min", SBOM: true, Scanner: "s:1",
+		Dockerfile: []byte("# syntax=docker/dockerfile:1.7 arg\nFROM x"),
+	})
+	want := map[string]string{
+		"platform": "linux/arm64", "filename": "Dockerfile", "target": "t", "build-arg:A": "b", "label:l": "m",
+		"force-network-mode": "none", "no-cache": "", "build-arg:SOURCE_DATE_EPOCH": "7",
+		"attest:provenance": "mode=min", "attest:sbom": "generator=s:1", "cmdline": "docker/dockerfile:1.7 arg",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("attributes are %v, want %v", got, want)
+	}
+}
+
+func TestSyntaxIsBuiltIn(t *testing.T) {
+	for ref, want := range map[string]bool{
+		"docker/dockerfile": true, "docker/dockerfile:1": true, "docker/dockerfile:1.7.0": true, "docker/dockerfile:latest": true,
+		"docker.io/docker/dockerfile:1": true, "docker/dockerfile:1-labs": false, "docker/dockerfile:master": false,
+		"docker/dockerfile@sha256:" + sixtyFour("a"): false, "docker/dockerfile:1@sha256:" + sixtyFour("1"): false,
+		"docker/dockerfile-upstream:1": false, "ghcr.io/acme/frontend:1": false, "": false,
+	} {
+		if got := syntaxIsBuiltIn(ref); got != want {
+			t.Errorf("%q is built in: %v, want %v", ref, got, want)
+		}
+	}
+}
