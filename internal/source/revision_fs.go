@@ -5,8 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -163,7 +161,6 @@ func (f revisionFS) entries(n *node) ([]fs.DirEntry, error) {
 	for i, c := range n.children {
 		entries[i] = dirEntry{f, c}
 	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, nil
 }
 

@@ -23,7 +23,7 @@ func workspaceFiles(t *testing.T, root string) {
 			"package \"app\" {\n  context = \"app\"\n  args = {\n    C = git_commit()\n    D = git_describe()\n    T = git_tree(\"app\")\n" +
 			"    F = file(\"linked.txt\")\n    S = join(\",\", fileset(\"app\", \"**\"))\n    H = filesha256(\"app/d/big\")\n  }\n}\n",
 		"x.auto.stowage.hclvars": "", "text.txt": "text", "app/Dockerfile": "FROM scratch\n", "app/d/big": strings.Repeat("big", 100000), "app/d/e": "",
-		"lib/stowage.hcl": "package \"lib\" {\n  dockerfile_inline = \"FROM scratch\"\n}\n", "lib/ü \n": "x",
+		"lib/stowage.hcl": "package \"lib\" {\n  dockerfile_inline = \"FROM scratch\"\n}\n", "lib/ü \n": "x", "lib/a/x": "", "lib/a.b": "",
 	})
 	must(t, os.Chmod(filepath.Join(root, "app/d/e"), 0o755))
 	for name, target := range map[string]string{

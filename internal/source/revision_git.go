@@ -21,18 +21,14 @@ func (r *repository) offline(ctx context.Context, args ...string) *exec.Cmd {
 // parse returns the id of the object that a revision names. It need not be a
 // commit, nor be there.
 func (r *repository) parse(ctx context.Context, rev string) (string, error) {
-	if strings.ContainsRune(rev, 0) {
-		return "", r.noRevision(ctx, rev)
-	}
 	out, err := r.collect(ctx, r.offline(ctx, "rev-parse", "--verify", "--end-of-options", rev))
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	id := strings.TrimSpace(out.stdout)
-	if err != nil || strings.Trim(id, "0123456789abcdef") != "" { // ^HEAD is "^ID"
+	if err != nil {
 		return "", r.noRevision(ctx, rev)
 	}
-	return id, nil
+	return strings.TrimSpace(out.stdout), nil
 }
 
 // noRevision says that there is no such revision.

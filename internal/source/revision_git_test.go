@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stowage-build/stowage/internal/source"
 	"github.com/stowage-build/stowage/planner"
@@ -286,6 +287,32 @@ func TestRevisionConcurrently(t *testing.T) {
 	wait.Wait()
 	if have := read(t, r, planner.SourceSpec{Context: "app"}); !reflect.DeepEqual(have, want) {
 		t.Error("another set after some gave up")
+	}
+}
+
+// TestRevisionCancelled: whoever waits for git can give up, and the next gets
+// another process. The git of this test answers one request and then hangs.
+func TestRevisionCancelled(t *testing.T) {
+	_, workspace := twoCommits(t)
+	bin := t.TempDir()
+	real, err := exec.LookPath("git")
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(bin, "git"), []byte("#!/bin/sh\ncase \"$*\" in *cat-file*) ;; *) exec "+real+" \"$@\" ;; esac\n"+
+		"read -r name\necho \"$name\" | "+real+" \"$@\"\nread -r name || exit 0\ntouch "+bin+"/hangs\nexec sleep 30\n"), 0o755))
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	r := at(t, workspace, "HEAD~1")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for _, err := os.Stat(bin + "/hangs"); err != nil; _, err = os.Stat(bin + "/hangs") {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
+	if _, err := r.Dockerfile(ctx, "app", "f"); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if content, err := r.Dockerfile(t.Context(), "app", "f"); string(content) != "first" || err != nil {
+		t.Errorf("afterwards: %q, %v", content, err)
 	}
 }
 

@@ -33,7 +33,7 @@ type node struct {
 	object string
 	// from has the object; for a submodule, the objects in it.
 	from     *objects
-	children []*node // of a directory, sorted by path
+	children []*node // of a directory, sorted by name
 	// lack says why a submodule cannot be looked into.
 	lack error
 	// vacant says that the work tree has an empty directory for it.

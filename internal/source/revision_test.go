@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -338,5 +339,44 @@ func TestRevisionIgnoresTheWorkTree(t *testing.T) {
 	r := at(t, dir, "HEAD")
 	if have := read(t, r, planner.SourceSpec{Context: "app"}); !reflect.DeepEqual(have, want) {
 		t.Errorf("%+v, want\n%+v", have, want)
+	}
+}
+
+// TestRevisionWhileTheWorkTreeChanges: files that go after git has looked are
+// read from objects.
+func TestRevisionWhileTheWorkTreeChanges(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"app/f": "1", "app/d/g": "1", "lib/f": "1"})
+	commit(t, dir)
+	want := read(t, open(t, dir), planner.SourceSpec{Context: "app"})
+	r := at(t, dir, "HEAD")
+	read(t, r, planner.SourceSpec{Context: "lib"})
+	must(t, os.RemoveAll(filepath.Join(dir, "app/d")))
+	must(t, os.Remove(filepath.Join(dir, "app/f")))
+	must(t, os.Mkdir(filepath.Join(dir, "app/f"), 0o755))
+	if have := read(t, r, planner.SourceSpec{Context: "app"}); !reflect.DeepEqual(have, want) {
+		t.Errorf("%+v, want\n%+v", have, want)
+	}
+	if content, err := r.Dockerfile(t.Context(), "app", "f"); string(content) != "1" || err != nil {
+		t.Errorf("content %q, %v", content, err)
+	}
+	f, err := r.FS().Open("app/f")
+	must(t, err)
+	if content, err := io.ReadAll(f); string(content) != "1" || err != nil {
+		t.Errorf("content of the open file %q, %v", content, err)
+	}
+	must(t, f.Close())
+}
+
+// TestRevisionIsNeverDirty: not even with files of another repository.
+func TestRevisionIsNeverDirty(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	write(t, dir, map[string]string{"app/f": "1"})
+	must(t, os.Symlink(other, filepath.Join(dir, "other")))
+	commit(t, dir)
+	git(t, other, "init", "-q")
+	write(t, other, map[string]string{"new": "1"})
+	if files := read(t, at(t, dir, "HEAD"), planner.SourceSpec{Context: "other", AllowOutside: true}); len(files) != 1 {
+		t.Errorf("files %+v", files)
 	}
 }
