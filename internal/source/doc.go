@@ -8,6 +8,8 @@
 // directories that end up empty are handled as BuildKit does.
 //
 // It knows nothing of builders: who sends a set checks the digests again.
-// Start with Tree.Set in tree.go, then list.go (which files there are), scan.go
-// (which of them are taken) and set.go (their content).
+// Start with Tree.Set in tree.go, then set.go (how a set is put together),
+// list.go (which files there are), scan.go (which of them are taken) and disk.go
+// (their content). Revision, in revision.go, does the same for a commit, from
+// git's objects.
 package source
