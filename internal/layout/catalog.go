@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
@@ -70,6 +71,7 @@ func (s *Store) Lookup(ctx context.Context, ref string) (*planner.Image, error) 
 	if err != nil {
 		return nil, fmt.Errorf("look up %s in the store: %w", ref, err)
 	}
+	s.markUsed(desc)
 	if hash := idx.Annotations[planner.AnnotationHash]; hash != "" {
 		image.Hash = hash
 	}
@@ -87,6 +89,21 @@ func (s *Store) Lookup(ctx context.Context, ref string) (*planner.Image, error) 
 	}
 	slices.Sort(image.Damaged)
 	return image, nil
+}
+
+// usedEvery is how exactly it is known when an image was used last.
+const usedEvery = time.Hour
+
+// markUsed notes down, as the time of the file, that the index desc, which was
+// found to be sound, is of use. A store that may not be written to goes without.
+func (s *Store) markUsed(desc ocispec.Descriptor) {
+	info, err := s.content.stat(desc.Digest)
+	if err != nil || time.Since(info.ModTime()) < usedEvery {
+		return
+	}
+	if path, err := s.content.path(desc.Digest); err == nil {
+		_ = s.disk.chtimes(path, time.Now())
+	}
 }
 
 // damaged tells content that is not there, or not what it should be, from

@@ -13,11 +13,23 @@ import (
 // Registries accept manifests of 4 MB.
 const maxManifest = 64 << 20
 
-// closures follows references from blob to blob. What a blob refers to never
-// changes, so each is read once.
+// closures follows references from blob to blob. What a sound blob refers to
+// never changes, so each is read once.
 type closures struct {
 	content  *contentStore
 	children map[digest.Digest][]child
+	// damage says that something was missing or garbled, which may be written
+	// again and then refer to more.
+	damage bool
+}
+
+// reach is a set of blobs. It is true of those that were followed, so that all
+// that they refer to is in the set too.
+type reach map[digest.Digest]bool
+
+func (r reach) has(dgst digest.Digest) bool {
+	_, ok := r[dgst]
+	return ok
 }
 
 // child is a blob that another refers to. A leaf refers to nothing itself.
@@ -33,23 +45,22 @@ func newClosures(c *contentStore) *closures {
 // add adds root, and everything that can be reached from it, to set. What is
 // missing or garbled is in it, and nothing beyond. A subject is not reached:
 // artifacts are there for it, not the other way round.
-func (c *closures) add(set map[digest.Digest]bool, root digest.Digest) error {
+func (c *closures) add(set reach, root digest.Digest) error {
 	todo := []digest.Digest{root}
-	visited := map[digest.Digest]bool{}
 	for len(todo) > 0 {
 		at := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if visited[at] {
+		if set[at] {
 			continue
 		}
-		visited[at], set[at] = true, true
+		set[at] = true
 		children, err := c.of(at)
 		if err != nil {
 			return err
 		}
 		for _, ch := range children {
 			if ch.leaf {
-				set[ch.digest] = true
+				set[ch.digest] = set[ch.digest]
 			} else {
 				todo = append(todo, ch.digest)
 			}
@@ -65,7 +76,8 @@ func (c *closures) of(dgst digest.Digest) ([]child, error) {
 	}
 	data, err := c.read(dgst)
 	if damaged(err) {
-		return nil, nil // it may be written again
+		c.damage = true
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -87,6 +99,10 @@ func (c *closures) of(dgst digest.Digest) ([]child, error) {
 			found = append(found, child{d.Digest, true})
 		}
 	}
+	if digest.FromBytes(data) != dgst {
+		c.damage = true
+		return found, nil
+	}
 	c.children[dgst] = found
 	return found, nil
 }
@@ -104,7 +120,7 @@ func (c *closures) read(dgst digest.Digest) ([]byte, error) {
 	}
 	defer ra.Close()
 	if ra.Size() > maxManifest {
-		return nil, nil
+		return []byte{}, nil
 	}
 	return io.ReadAll(ra.File)
 }

@@ -203,6 +203,7 @@ func (s *Store) writeIndexes(ctx context.Context, current *catalog, indexes map[
 		if err != nil {
 			return nil, fmt.Errorf("write the index of %s: %w", ref, err)
 		}
+		s.markUsed(desc)
 		descs[ref] = desc
 		entry := desc
 		entry.Annotations = map[string]string{ocispec.AnnotationRefName: ref}

@@ -10,6 +10,7 @@
 //	oci-layout, index.json, blobs/sha256   as the image layout specification says
 //	ingest/OWNER/                          blobs being written, by one open store each
 //	index.lock                             held while index.json is replaced
+//	gc.lock                                held while pins are noted down, and blobs removed
 //
 // index.json has one entry for each package reference: the package's image
 // index, annotated with the full reference and the input hash.
@@ -19,6 +20,9 @@
 // Blobs are written to a private file, verified, synced and renamed into
 // place, so a blob with its name is whole. index.json is replaced the same
 // way, after the blobs that it refers to.
+//
+// What an open store writes or finds is pinned: Collect, by whatever process,
+// removes it only after the store was closed, or its process has died. See pins.
 //
 // Start at Open, then PutNode in put.go and content.go.
 package layout

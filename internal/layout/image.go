@@ -59,6 +59,7 @@ func (s *Store) checkImage(ctx context.Context, desc ocispec.Descriptor, platfor
 	if err != nil {
 		return nil, err
 	}
+	s.markUsed(desc)
 	have := imageindex.Platforms(idx)
 	for _, p := range wanted {
 		if !slices.Contains(have, p) {

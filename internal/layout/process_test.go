@@ -48,6 +48,14 @@ const hammerRefs = 10
 // hammer puts a platform of its own into all references, several at once,
 // and says on stdout what is done. "forever" goes on with new content.
 func hammer(dir, platform, how string) error {
+	switch how {
+	case "churn":
+		return churn(dir, platform)
+	case "collect":
+		return collectForever(dir)
+	case "verify":
+		return verifyForever(dir)
+	}
 	s, err := layout.Open(dir)
 	if err != nil {
 		return err
