@@ -138,12 +138,9 @@ func (w *Workspace) lockedImage(name string) (planner.LockedImage, bool) {
 func (w *Workspace) externalImages(ctx context.Context) ([]planner.ExternalImage, error) {
 	opts := w.resolveOptions()
 	opts.Unlocked = true
-	r, diags, err := planner.Resolve(ctx, w.config, opts)
+	r, _, err := w.resolve(ctx, opts)
 	if err != nil {
 		return nil, err
-	}
-	if diags.HasErrors() {
-		return nil, &DiagnosticsError{Diagnostics: diags, Files: w.sources.Excerpts(w.config.Files, diags)}
 	}
 	return r.External(), w.sources.Save()
 }

@@ -76,7 +76,7 @@ func (w *Workspace) resolveAt(ctx context.Context, rev *source.Revision) (*plann
 		return nil, &DiagnosticsError{Diagnostics: diags, Files: files}
 	}
 	opts := w.resolveOptions()
-	opts.Sources, opts.Lock = rev, nil
+	opts.Sources, opts.Trees, opts.Lock = rev, rev, nil
 	text, err := fs.ReadFile(fsys, lockfile.Name)
 	switch {
 	case err == nil:

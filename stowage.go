@@ -146,6 +146,20 @@ func Open(ctx context.Context, dir string, opts Options) (*Workspace, error) {
 	return w, nil
 }
 
+// resolve resolves the workspace's packages as they are on disk.
+func (w *Workspace) resolve(ctx context.Context, opts planner.ResolveOptions) (*planner.Resolved, hcl.Diagnostics, error) {
+	trees := &headTrees{sources: w.sources}
+	opts.Trees = trees
+	r, diags, err := planner.Resolve(ctx, w.config, opts)
+	if err := errors.Join(err, trees.close()); err != nil {
+		return nil, nil, err
+	}
+	if diags.HasErrors() {
+		return nil, nil, &DiagnosticsError{Diagnostics: diags, Files: w.sources.Excerpts(w.config.Files, diags)}
+	}
+	return r, diags, nil
+}
+
 // resolveOptions are what packages are resolved with.
 func (w *Workspace) resolveOptions() planner.ResolveOptions {
 	at := w.opts.At
@@ -220,12 +234,9 @@ func (w *Workspace) Resolve(ctx context.Context) (*planner.Resolved, error) {
 	if w.resolved != nil {
 		return w.resolved, nil
 	}
-	r, diags, err := planner.Resolve(ctx, w.config, w.resolveOptions())
+	r, diags, err := w.resolve(ctx, w.resolveOptions())
 	if err != nil {
 		return nil, err
-	}
-	if diags.HasErrors() {
-		return nil, &DiagnosticsError{Diagnostics: diags, Files: w.sources.Excerpts(w.config.Files, diags)}
 	}
 	w.Warnings = append(w.Warnings, diags...)
 	w.resolved = r
