@@ -122,12 +122,13 @@ func (in *ingest) close() error {
 }
 
 // removeOwner removes what belongs to a lease that the caller has locked, then
-// the lease.
+// the lease: as long as that is there, the rest is found.
 func (d *disk) removeOwner(lease *flock.Flock) error {
-	return errors.Join(
-		d.removeAll(strings.TrimSuffix(lease.Path(), leaseSuffix)),
-		d.remove(lease.Path()),
-		lease.Close())
+	err := d.removeAll(strings.TrimSuffix(lease.Path(), leaseSuffix))
+	if err == nil {
+		err = d.remove(lease.Path())
+	}
+	return errors.Join(err, lease.Close())
 }
 
 // removeStale removes the files of owners that are dead. It never touches
