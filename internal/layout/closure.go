@@ -27,6 +27,13 @@ type closures struct {
 // that they refer to is in the set too.
 type reach map[digest.Digest]bool
 
+// leaf adds content of which nothing more is to be followed.
+func (r reach) leaf(d digest.Digest) {
+	if _, there := r[d]; !there {
+		r[d] = false
+	}
+}
+
 func (r reach) has(dgst digest.Digest) bool {
 	_, ok := r[dgst]
 	return ok
@@ -60,7 +67,7 @@ func (c *closures) add(set reach, root digest.Digest) error {
 		}
 		for _, ch := range children {
 			if ch.leaf {
-				set[ch.digest] = set[ch.digest]
+				set.leaf(ch.digest)
 			} else {
 				todo = append(todo, ch.digest)
 			}

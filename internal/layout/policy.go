@@ -172,7 +172,7 @@ func (p *policy) references(c *collector, current *catalog) (map[digest.Digest]i
 	}
 	other := reach{}
 	for dgst := range p.inUse.blobs {
-		other[dgst] = other[dgst]
+		other.leaf(dgst)
 	}
 	for dgst := range p.inUse.images {
 		if err := c.closures.add(other, dgst); err != nil {
