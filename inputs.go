@@ -20,7 +20,7 @@ func (w *Workspace) Inputs(ctx context.Context, p *planner.Package, hash string,
 	if fits(p.Inputs) {
 		return p.Inputs, nil
 	}
-	last, err := w.history.LastInputs(p.Repository)
+	last, err := w.history.LastInputs(p.Repository, p.Name)
 	if err != nil || fits(last) {
 		return last, err
 	}
@@ -121,8 +121,8 @@ type records struct {
 
 // LastInputs returns the inputs of the package's last build, or nil.
 func (r records) LastInputs(ctx context.Context, p *planner.Package) (*planner.Inputs, error) {
-	last, err := r.w.history.LastInputs(p.Repository)
-	if err != nil || (last != nil && last.Package == p.Name) || len(p.ExtraTags) == 0 {
+	last, err := r.w.history.LastInputs(p.Repository, p.Name)
+	if err != nil || last != nil || len(p.ExtraTags) == 0 {
 		return last, err
 	}
 	kept, err := r.w.keepers(r.offline)

@@ -32,8 +32,9 @@ type History struct {
 
 // record is one repository's file.
 type record struct {
-	Repository string          `json:"repository"`
-	Inputs     *planner.Inputs `json:"inputs,omitempty"`
+	Repository string `json:"repository"`
+	// Inputs are those of the last build of each package of the repository.
+	Inputs map[string]*planner.Inputs `json:"inputs,omitempty"`
 	// DurationsMS are the last builds' durations by platform, newest last.
 	DurationsMS map[string][]int64 `json:"durations_ms,omitempty"`
 }
@@ -41,13 +42,13 @@ type record struct {
 // Open returns the history in dir, which is made when something is recorded.
 func Open(dir string) *History { return &History{dir: dir} }
 
-// LastInputs returns the inputs of the repository's last build, or nil.
-func (h *History) LastInputs(repository string) (*planner.Inputs, error) {
+// LastInputs returns the inputs of the last build of a package, or nil.
+func (h *History) LastInputs(repository, pkg string) (*planner.Inputs, error) {
 	r, err := h.read(repository)
 	if err != nil {
 		return nil, err
 	}
-	return r.Inputs, nil
+	return r.Inputs[pkg], nil
 }
 
 // Estimate returns the median of the last builds' durations, 0 if there are
@@ -63,7 +64,12 @@ func (h *History) Estimate(repository, platform string) time.Duration {
 
 // RecordInputs remembers what a package was built from.
 func (h *History) RecordInputs(repository string, inputs *planner.Inputs) error {
-	return h.update(repository, func(r *record) { r.Inputs = inputs })
+	return h.update(repository, func(r *record) {
+		if r.Inputs == nil {
+			r.Inputs = map[string]*planner.Inputs{}
+		}
+		r.Inputs[inputs.Package] = inputs
+	})
 }
 
 // RecordDuration remembers how long building a node took.

@@ -52,7 +52,7 @@ func must(t *testing.T, err error) {
 
 func wantInputs(t *testing.T, h *history.History, repository string, want *planner.Inputs) {
 	t.Helper()
-	got, err := h.LastInputs(repository)
+	got, err := h.LastInputs(repository, "app")
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("the inputs of %s are %+v, %v; want %+v", repository, got, err, want)
 	}
@@ -99,6 +99,12 @@ func TestRecordsAreApart(t *testing.T) {
 	wantInputs(t, h, "other", nil)
 	must(t, h.RecordInputs(repository, inputs(4)))
 	wantInputs(t, h, repository, inputs(4))
+	other := &planner.Inputs{Package: "app-debug", Hash: "other"}
+	must(t, h.RecordInputs(repository, other))
+	wantInputs(t, h, repository, inputs(4))
+	if got, err := h.LastInputs(repository, "app-debug"); err != nil || got.Hash != "other" {
+		t.Errorf("the other package of the image has %+v, %v", got, err)
+	}
 	if a, b := h.Estimate(repository, amd64), h.Estimate(repository, "linux/arm64"); a != time.Second || b != time.Minute {
 		t.Errorf("estimates are %v and %v", a, b)
 	}
@@ -173,7 +179,7 @@ func TestTrouble(t *testing.T) {
 	name := recorded(t, dir)
 	must(t, os.Remove(name))
 	must(t, os.Mkdir(name, 0o700))
-	_, readErr := h.LastInputs(repository)
+	_, readErr := h.LastInputs(repository, "app")
 	for _, err := range []error{readErr, h.RecordInputs(repository, inputs(1)), h.RecordDuration(repository, amd64, 1)} {
 		if err == nil || !strings.Contains(err.Error(), repository) || !strings.Contains(err.Error(), name) {
 			t.Errorf("error is %v, want one that names %s and %s", err, repository, name)
@@ -270,7 +276,7 @@ func TestProcessesAtOnce(t *testing.T) {
 			left--
 			must(t, err)
 		default:
-			got, err := h.LastInputs(repository)
+			got, err := h.LastInputs(repository, "app")
 			if err != nil || got == nil || strconv.Itoa(len(got.List)) != got.Hash {
 				t.Fatalf("read %+v, %v", got, err)
 			}
