@@ -74,13 +74,33 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 			return nil, err
 		}
 	}
-	return planner.Make(ctx, r, ports, planner.Options{
+	plan, err := planner.Make(ctx, r, ports, planner.Options{
 		Packages: names, Platforms: opts.Platforms, SkipPlatforms: opts.SkipPlatforms,
 		Push: opts.Push, AllowDirty: opts.AllowDirty, Shown: shown,
 		Force: opts.Force, Pull: opts.Pull, SkipBuild: opts.SkipBuild, IgnoreCached: opts.IgnoreCached,
 		NoIndex: opts.NoIndex, Release: opts.Release,
 		Version: w.opts.Version, Now: w.opts.Now(), Revision: revision,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return plan, w.hintRelease(ctx, plan, opts)
+}
+
+// hintRelease remarks that the commit has a release's tag and that none is
+// made. Nothing is guessed.
+func (w *Workspace) hintRelease(ctx context.Context, plan *planner.Plan, opts PlanOptions) error {
+	if !opts.Push || opts.NoIndex || opts.Release != "" {
+		return nil
+	}
+	tags, err := w.sources.ReleaseTags(ctx)
+	if err == nil && len(tags) == 1 && releaseTag.MatchString(tags[0]) {
+		plan.Diagnostics = append(plan.Diagnostics, planner.Diagnostic{
+			Severity: "note", Summary: "The commit is tagged " + tags[0],
+			Detail: fmt.Sprintf("Nothing is released. --release %s moves that tag of every selected package.", tags[0]),
+		})
+	}
+	return err
 }
 
 // check refuses options that contradict each other, by the names of their
