@@ -60,6 +60,15 @@ var operations = map[string]func(ctx context.Context, s *Store) error{
 		_, err = s.Remove(ctx, []string{"r.test/old:*"})
 		return err
 	},
+	"import": func(ctx context.Context, s *Store) error {
+		// What it makes is the same each time.
+		data, err := archiveOfTwo(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = s.Import(ctx, bytes.NewReader(data), ImportOptions{})
+		return err
+	},
 	"collect": func(ctx context.Context, s *Store) error {
 		_, err := s.Collect(ctx, CollectOptions{})
 		return err
@@ -84,6 +93,30 @@ func putText(ctx context.Context, s *Store, ref, platform, text string) error {
 		return err
 	}
 	return s.PutNode(ctx, executor.NodeEntry{Ref: ref, Hash: someHash, Platform: platform, BuildResult: *result})
+}
+
+// archiveOfTwo has a new image, and another platform of one that there is.
+func archiveOfTwo(ctx context.Context) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "archive")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	s, err := Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	err = errors.Join(
+		putText(ctx, s, "r.test/old:1", "linux/arm64", "arm"),
+		putText(ctx, s, "r.test/more:1", "linux/arm64", "more"),
+	)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	_, err = s.Export(ctx, &b, []string{"*"}, ExportOptions{Format: FormatOCI})
+	return b.Bytes(), err
 }
 
 type contentWriter struct{ *Store }
