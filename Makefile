@@ -37,6 +37,7 @@ setup: ## Install what the tests and the demo run
 .PHONY: test
 test: setup lint ## Check everything and run all tests, against real builders and registries
 	$(GO) test -race -shuffle=on -vet=off -timeout 60m ./...
+	$(GO) test -shuffle=on -vet=off ./internal/dockerfile # with what cannot run under -race
 
 .PHONY: lint
 lint: ## Check formatting, module files, go vet and staticcheck

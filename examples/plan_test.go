@@ -67,7 +67,11 @@ func checkPlan(t *testing.T, dir string) {
 		t.Errorf("warning: %v", warning)
 	}
 	for _, d := range plan.Diagnostics {
-		t.Errorf("diagnostic: %+v", d)
+		// Their base images are in a registry that is made for them, so there is
+		// nothing to lock.
+		if d.Summary != "External images are not locked" {
+			t.Errorf("diagnostic: %+v", d)
+		}
 	}
 	checkFormat(t, dir)
 }

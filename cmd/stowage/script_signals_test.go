@@ -46,18 +46,18 @@ func killApplyCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 // killBuilderCommand kills a process of the embedded builder while stowage
 // apply builds, ROUNDS times; apply must succeed all the same:
-// killbuilder ROUNDS ARG…
+// killbuilder ROUNDS WORD ARG…
 func killBuilderCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 1 {
-		ts.Fatalf("usage: killbuilder rounds args...")
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: killbuilder rounds word args...")
 	}
 	rounds, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	for round := range rounds {
 		stage := []string{"init", "serve"}[round%2]
 		killed := make(chan error, 1)
-		go func() { killed <- killStage(ts.Getenv("STOWAGE_STORE"), stage, "sleep") }()
-		ts.Check(ts.Exec("stowage", append([]string{"apply", "--var", fmt.Sprintf("salt=round %d", round)}, args[1:]...)...))
+		go func() { killed <- killStage(ts.Getenv("STOWAGE_STORE"), stage, args[1]) }()
+		ts.Check(ts.Exec("stowage", append([]string{"apply", "--var", fmt.Sprintf("salt=round %d", round)}, args[2:]...)...))
 		ts.Check(<-killed)
 	}
 }

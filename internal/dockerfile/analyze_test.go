@@ -78,3 +78,15 @@ func TestEndlessTriggers(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 }
+
+// FuzzAnalyze: no input panics.
+func FuzzAnalyze(f *testing.F) {
+	for _, c := range cases {
+		f.Add([]byte(c.content), c.opts.Target, "")
+	}
+	f.Fuzz(func(_ *testing.T, content []byte, target, trigger string) {
+		_, _ = dockerfile.Analyzer{}.Analyze(content, planner.AnalyzeOptions{
+			Target: target, Platform: "linux/arm64", Native: "linux/amd64", OnBuild: map[string][]string{"alpine": {trigger}},
+		})
+	})
+}
