@@ -285,11 +285,7 @@ func (w *Workspace) Registry() (executor.Registry, error) {
 	if !ok {
 		return nil, errors.New("a caller's own store needs a registry of the caller's own, which pushes from it")
 	}
-	hosts := map[string]registry.HostConfig{}
-	for _, r := range w.config.Registries {
-		hosts[r.Host] = registry.HostConfig{Insecure: r.Insecure, Mirrors: r.Mirrors, MaxRequestsPerSecond: r.MaxRequestsPerSecond}
-	}
-	w.opts.Registry, err = registry.New(registry.Options{Store: indexed, Hosts: hosts, UserAgent: "stowage/" + w.opts.Version})
+	w.opts.Registry, err = registry.New(registry.Options{Store: indexed, Hosts: registryHosts(w.config.Registries), UserAgent: "stowage/" + w.opts.Version})
 	return w.opts.Registry, err
 }
 

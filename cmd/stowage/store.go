@@ -17,15 +17,24 @@ import (
 func storeCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "store",
-		Short: "Look at the local store",
+		Short: "Look at and tend the local store",
 		Long: `The store is an OCI image layout: the directory --store, STOWAGE_STORE, or
 stowage in the user's cache directory. Any OCI tool reads it, for example
-skopeo inspect oci:DIR:REF.`,
-		Example: "  stowage store ls\n  stowage store verify",
+skopeo inspect oci:DIR:REF.
+
+Any number of processes may use it at once, and what one of them uses no other
+collects.
+
+REF is a reference as stowage store ls prints it, or a pattern: * stands for any
+characters, slashes too, and ? for any one.`,
+		Example: "  stowage store ls\n  stowage store verify\n  stowage store gc --older-than 30d",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(storeListCommand(e), storeVerifyCommand(e), storePullCommand(e))
+	cmd.AddCommand(
+		storeListCommand(e), storeVerifyCommand(e), storePullCommand(e), storePushCommand(e),
+		storeExportCommand(e), storeImportCommand(e), storeRemoveCommand(e), storeCollectCommand(e),
+	)
 	return cmd
 }
 
