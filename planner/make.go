@@ -202,7 +202,7 @@ func (m *maker) decide(n *node) {
 			n.foundIn, n.digest = "store", d.Digest.String()
 			return
 		}
-		n.damaged = slices.Contains(f.store.Damaged, n.platform)
+		n.damaged = f.store.Lost || slices.Contains(f.store.Damaged, n.platform)
 	}
 	if f.registry != nil {
 		if d, ok := f.registry.Manifests[n.platform]; ok {

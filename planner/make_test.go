@@ -92,6 +92,15 @@ func TestMakePrunes(t *testing.T) {
 			},
 			want: []string{"1 build:base:amd64 damaged", "2 index:base < build:base:amd64"},
 		},
+		"index lost": {
+			world: func(w *world) {
+				w.stored("base")
+				image := w.store.images[w.r.Package("base").Ref()]
+				image.Manifests, image.Lost = nil, true
+				w.selected("base")
+			},
+			want: []string{"1 build:base:amd64 damaged", "2 index:base < build:base:amd64"},
+		},
 		"damaged, but in the registry": {
 			world: func(w *world) {
 				w.stored("base")

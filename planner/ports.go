@@ -144,6 +144,9 @@ type Image struct {
 	Manifests map[string]ocispec.Descriptor
 	// Damaged are platforms that are listed but whose content is not all there.
 	Damaged []string
+	// Lost says that the index itself cannot be read, so that nobody knows
+	// which platforms were there: all count as damaged.
+	Lost bool
 }
 
 // AnnotationHash is the annotation, on the index, that holds the input hash

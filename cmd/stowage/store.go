@@ -88,8 +88,9 @@ func storeVerifyCommand(e *env) *cobra.Command {
 		Use:   "verify",
 		Short: "Read and hash everything in the store",
 		Long: `Read and hash everything that the store's index refers to, and list what is
-missing or damaged. The exit code is 1 when anything is. The next apply builds
-or pulls damaged images again.`,
+missing or damaged. The exit code is 1 when anything is. The next stowage apply
+builds damaged images again; those that a registry has, stowage apply --pull
+gets from there.`,
 		Example: "  stowage store verify",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -106,7 +107,7 @@ or pulls damaged images again.`,
 				fmt.Fprintln(e.stdout, p)
 			}
 			if len(problems) > 0 {
-				return fmt.Errorf("the store %s has %d problems; stowage apply builds or pulls again what is damaged", store.Dir(), len(problems))
+				return fmt.Errorf("the store %s has %d problems; stowage apply builds again what is damaged, and apply --pull gets what a registry has", store.Dir(), len(problems))
 			}
 			fmt.Fprintln(e.stdout, "The store is sound.")
 			return nil

@@ -50,7 +50,7 @@ func (s *Store) Index(ctx context.Context, ref string) (*ocispec.Index, error) {
 // right size, and those of the attestations about it. Only manifests are
 // read; layers are not hashed again, which Verify does.
 //
-// When the index itself is lost, no platform is there: building again heals it.
+// When the index itself is lost, so are all platforms: building again heals it.
 func (s *Store) Lookup(ctx context.Context, ref string) (*planner.Image, error) {
 	desc, err := s.Resolve(ctx, ref)
 	if errdefs.IsNotFound(err) {
@@ -65,7 +65,7 @@ func (s *Store) Lookup(ctx context.Context, ref string) (*planner.Image, error) 
 		Manifests: map[string]ocispec.Descriptor{},
 	}
 	idx, err := s.readIndex(ctx, desc)
-	if damaged(err) {
+	if image.Lost = damaged(err); image.Lost {
 		return image, nil
 	}
 	if err != nil {

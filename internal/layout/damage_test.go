@@ -142,6 +142,37 @@ func TestVerifyFindsDamage(t *testing.T) {
 	}
 }
 
+func TestLookupOfALostIndex(t *testing.T) {
+	for what, damage := range map[string]func(t *testing.T, path string){
+		"missing": func(t *testing.T, path string) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"truncated": func(t *testing.T, path string) { truncate(t, path, 5) },
+		"garbled":   flip,
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := open(t, t.TempDir())
+			put(t, s, ref, "linux/amd64")
+			desc, err := s.Resolve(t.Context(), ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			damage(t, blobs{s}.path(desc.Digest))
+			image, err := s.Lookup(t.Context(), ref)
+			if err != nil || !image.Lost || image.Hash != hash || len(image.Manifests) != 0 {
+				t.Errorf("the store has %+v, %v; want it lost", image, err)
+			}
+			put(t, s, ref, "linux/amd64")
+			wantClean(t, s)
+			if image, err = s.Lookup(t.Context(), ref); err != nil || image.Lost || len(image.Manifests) != 1 {
+				t.Errorf("after building again the store has %+v, %v", image, err)
+			}
+		})
+	}
+}
+
 func flip(t *testing.T, path string) {
 	t.Helper()
 	data, err := os.ReadFile(path)

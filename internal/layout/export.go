@@ -150,7 +150,7 @@ func onePlatform(idx *ocispec.Index, wanted []string) ([]string, error) {
 // toRepair adds to an error about damage what to do.
 func toRepair(err error) error {
 	if damaged(err) {
-		return fmt.Errorf("damaged, stowage apply builds or pulls it again: %w", err)
+		return fmt.Errorf("damaged, stowage apply builds it again, apply --pull gets it from a registry: %w", err)
 	}
 	return err
 }
@@ -283,7 +283,7 @@ func (e *exporter) blob(desc ocispec.Descriptor) error {
 	}
 	if got := digester.Digest(); got != desc.Digest {
 		e.store.content.distrust(desc.Digest, ra.info)
-		return fmt.Errorf("blob %s has content %s: stowage apply builds or pulls it again", desc.Digest, got)
+		return fmt.Errorf("blob %s has content %s: stowage apply builds it again, apply --pull gets it from a registry", desc.Digest, got)
 	}
 	return nil
 }
