@@ -10,10 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/containerd/containerd/v2/core/content"
-	"github.com/containerd/errdefs"
-	"github.com/opencontainers/go-digest"
-
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/fake"
 	"github.com/stowage-build/stowage/internal/layout"
@@ -251,102 +247,6 @@ func TestCollectBySize(t *testing.T) {
 	wantRefs(t, dir)
 }
 
-func TestCollectLeavesWhatIsInUse(t *testing.T) {
-	dir := t.TempDir()
-	image := putAs(t, dir, "r.test/a:1", "linux/amd64", "one")
-	age(t, dir, "r.test/a:1", 48*time.Hour)
-	old := layout.CollectOptions{OlderThan: time.Hour}
-
-	user := open(t, dir)
-	if desc, err := user.Resolve(t.Context(), "r.test/a:1"); err != nil || desc.Digest == "" {
-		t.Fatal(desc, err)
-	}
-	if got := collect(t, dir, old); len(got.Images) != 0 || !slices.Equal(got.InUse, []string{"r.test/a:1"}) || got.Blobs != 0 {
-		t.Errorf("collected %+v of what somebody uses", got)
-	}
-	remove(t, dir, "r.test/a:1")
-	if got := collect(t, dir, old); got.Blobs != 0 {
-		t.Errorf("collected %+v of what somebody looked up before it was removed", got)
-	}
-	if err := user.PutNode(t.Context(), executor.NodeEntry{Ref: "r.test/a:2", Hash: hash, Platform: "linux/amd64", BuildResult: image}); err != nil {
-		t.Fatal(err)
-	}
-	if err := user.Close(); err != nil {
-		t.Fatal(err)
-	}
-	collect(t, dir, layout.CollectOptions{})
-	wantRefs(t, dir, "r.test/a:2")
-}
-
-func TestCollectLeavesBlobsOfTheLiving(t *testing.T) {
-	data, desc := blob("some content")
-	uses := map[string]func(t *testing.T, cs content.Store){
-		"wrote it": func(t *testing.T, cs content.Store) {
-			if err := cs.Delete(t.Context(), desc.Digest); err != nil {
-				t.Fatal(err)
-			}
-			w := writer(t, cs, "r", desc)
-			write(t, w, data)
-			if err := w.Commit(t.Context(), desc.Size, desc.Digest); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"wrote what was there": func(t *testing.T, cs content.Store) {
-			w, err := cs.Writer(t.Context(), content.WithRef("r"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			write(t, w, data)
-			if err := w.Commit(t.Context(), desc.Size, desc.Digest); !errdefs.IsAlreadyExists(err) {
-				t.Fatal(err)
-			}
-		},
-		"began to write it": func(t *testing.T, cs content.Store) {
-			if _, err := cs.Writer(t.Context(), content.WithRef("r"), content.WithDescriptor(desc)); !errdefs.IsAlreadyExists(err) {
-				t.Fatal(err)
-			}
-		},
-		"asked for it": func(t *testing.T, cs content.Store) {
-			if _, err := cs.Info(t.Context(), desc.Digest); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"read it": func(t *testing.T, cs content.Store) {
-			if _, err := content.ReadBlob(t.Context(), cs, desc); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"labelled it": func(t *testing.T, cs content.Store) {
-			if _, err := cs.Update(t.Context(), content.Info{Digest: desc.Digest}); err != nil {
-				t.Fatal(err)
-			}
-		},
-	}
-	for name, use := range uses {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			first := open(t, dir)
-			if err := (blobs{first}).WriteBlob(t.Context(), desc, data); err != nil {
-				t.Fatal(err)
-			}
-			user := open(t, dir)
-			use(t, user.Content())
-			if err := first.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if got := collect(t, dir, layout.CollectOptions{}); got.Blobs != 0 {
-				t.Errorf("collected %+v while somebody relies on it", got)
-			}
-			if err := user.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if got := collect(t, dir, layout.CollectOptions{}); got.Blobs != 1 {
-				t.Errorf("collected %+v after all are gone", got)
-			}
-		})
-	}
-}
-
 func TestCollectRemovesLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -393,48 +293,6 @@ func TestCollectWhenManifestsAreLost(t *testing.T) {
 	})
 	image = putAs(t, dir, "r.test/a:1", "linux/amd64", "one")
 	with(t, dir, func(s *layout.Store) { wantClean(t, s) })
-}
-
-func TestRemoveImages(t *testing.T) {
-	dir := t.TempDir()
-	for _, ref := range []string{"r.test/a:1", "r.test/a:2", "r.test/b/c:1"} {
-		putAs(t, dir, ref, "linux/amd64", ref)
-		attachTo(t, dir, ref)
-	}
-	s := open(t, dir)
-	if _, err := s.Remove(t.Context(), []string{"r.test/a:1", "r.test/x*"}); err == nil || !strings.Contains(err.Error(), "r.test/x*") {
-		t.Errorf("removing what is not there gives %v", err)
-	}
-	wantRefs(t, dir, "r.test/a:1", "r.test/a:2", "r.test/b/c:1")
-	got, err := s.Remove(t.Context(), []string{"*:1", "r.test/a:1"})
-	if err != nil || !slices.Equal(got, []string{"r.test/a:1", "r.test/b/c:1"}) {
-		t.Errorf("removed %v, %v", got, err)
-	}
-	wantRefs(t, dir, "r.test/a:2")
-	data, err := os.ReadFile(filepath.Join(dir, "index.json"))
-	if err != nil || strings.Count(string(data), ":sha256-") != 1 {
-		t.Errorf("index.json has lists about what was removed: %s, %v", data, err)
-	}
-}
-
-func TestRemoveKeepsWhatIsAboutTheSameImage(t *testing.T) {
-	dir := t.TempDir()
-	for _, ref := range []string{"r.test/a:1", "r.test/a:2"} {
-		putAs(t, dir, ref, "linux/amd64", "same")
-	}
-	attachTo(t, dir, "r.test/a:1")
-	for _, tag := range []string{"1", "2"} {
-		with(t, dir, func(s *layout.Store) {
-			if got, err := s.Attached(t.Context(), "r.test/a:2", "application/vnd.test"); err != nil || got == nil {
-				t.Errorf("attached is %s, %v", got, err)
-			}
-		})
-		remove(t, dir, "r.test/a:"+tag)
-	}
-	data, err := os.ReadFile(filepath.Join(dir, "index.json"))
-	if err != nil || strings.Contains(string(data), digest.SHA256.String()) {
-		t.Errorf("index.json is %s, %v", data, err)
-	}
 }
 
 func TestCollectSaysWhatIsWrong(t *testing.T) {

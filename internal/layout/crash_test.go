@@ -186,7 +186,7 @@ func TestStoppedAnywhere(t *testing.T) {
 		for _, forGood := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/for good %v", name, forGood), func(t *testing.T) {
 				t.Parallel()
-				template := t.TempDir()
+				template := memoryDir(t)
 				prepare(t, template)
 				n := 0
 				for ; ; n++ {
@@ -207,7 +207,7 @@ func TestStoppedAnywhere(t *testing.T) {
 // what is left. It reports whether anything was stopped.
 func stopOnce(t *testing.T, template string, stop *stopper, do func(context.Context, *Store) error) bool {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "store")
+	dir := filepath.Join(memoryDir(t), "store")
 	copyStore(t, template, dir)
 	doStopped(t, dir, stop, do)
 	if !stop.stopped {
@@ -248,6 +248,18 @@ func doStopped(t *testing.T, dir string, stop *stopper, do func(context.Context,
 	if err != nil && !errors.Is(err, errStopped) {
 		t.Errorf("stopped at %s: %v", stop.at, err)
 	}
+}
+
+// memoryDir is a directory where syncing takes no time, if there is such: the
+// tests stop a process and not the machine.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "layout")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 func copyStore(t *testing.T, from, to string) {
@@ -299,7 +311,7 @@ func wantSound(t *testing.T, s *Store, where string) {
 func TestNothingIsNamedBeforeItIsDurable(t *testing.T) {
 	for name, do := range operations {
 		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "store")
+			dir := filepath.Join(memoryDir(t), "store")
 			prepare(t, dir)
 			d := durability{t: t, dir: dir, unsynced: map[string]bool{}}
 			s, err := openOn(dir, &disk{step: d.step})
