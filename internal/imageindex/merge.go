@@ -48,6 +48,9 @@ type Merging struct {
 	// Platforms are those that the result must have, normalised, in their
 	// order. Empty is all that the local index has.
 	Platforms []string
+	// Order, when it is known, is that of all platforms which there may be:
+	// then the result does not depend on who pushed first.
+	Order []string
 	// Overwrite lets local images take the place of remote ones.
 	Overwrite bool
 	// HashKey is the annotation with the input hash. A remote index with
@@ -75,7 +78,10 @@ func Merge(remote, local *ocispec.Index, how Merging) (*ocispec.Index, []ocispec
 	if len(platforms) == 0 {
 		platforms = Platforms(local)
 	}
-	order := mergedOrder(Platforms(merged), platforms)
+	order := how.Order
+	if len(order) == 0 {
+		order = mergedOrder(Platforms(merged), platforms)
+	}
 	var push []ocispec.Descriptor
 	for _, p := range platforms {
 		_, there := Find(merged, p)

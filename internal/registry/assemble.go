@@ -125,7 +125,7 @@ func (r *Registry) assemble(ctx context.Context, tag name.Tag, hash string, plat
 	imageindex.Annotate(local, map[string]string{planner.AnnotationHash: hash})
 	p := &pusher{
 		repository: r.repository(tag.Repository), tag: tag.TagStr(), known: &r.known, local: local, all: order,
-		merging: imageindex.Merging{HashKey: planner.AnnotationHash}, done: map[digest.Digest]bool{},
+		merging: imageindex.Merging{HashKey: planner.AnnotationHash, Order: order}, done: map[digest.Digest]bool{},
 	}
 	if _, err := p.adopt(ctx, imageindex.New()); err != nil {
 		return ocispec.Descriptor{}, err

@@ -38,6 +38,10 @@ func TestPlatformsFromManyMachines(t *testing.T) {
 		if err != nil || len(image.Manifests) != len(many) {
 			t.Fatalf("round %d: the index has %d platforms, %v", round, len(image.Manifests), err)
 		}
+		idx, err := imageindex.Parse(skopeo(t, "inspect", "--raw", "--tls-verify=false", "docker://"+ref))
+		if err != nil || !slices.Equal(imageindex.Platforms(idx), many) {
+			t.Fatalf("round %d: the order is %v, %v; want the package's", round, imageindex.Platforms(idx), err)
+		}
 	}
 }
 

@@ -66,10 +66,11 @@ func (r *Registry) push(ctx context.Context, tag name.Tag, ref string, opts exec
 		merging: imageindex.Merging{Platforms: order, Overwrite: opts.Overwrite, HashKey: planner.AnnotationHash},
 		done:    map[digest.Digest]bool{},
 	}
+	if p.merging.Order, err = imageindex.ParsePlatforms(opts.All); err != nil {
+		return ocispec.Descriptor{}, err
+	}
 	if !opts.Overwrite {
-		if p.all, err = imageindex.ParsePlatforms(opts.All); err != nil {
-			return ocispec.Descriptor{}, err
-		}
+		p.all = p.merging.Order
 	}
 	p.local, err = r.store.Index(ctx, ref)
 	if errdefs.IsNotFound(err) && len(order) > 0 {
