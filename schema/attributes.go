@@ -157,7 +157,7 @@ func (ev *evaluation) mapValues(name string, entries []entry) []mapValue {
 			return
 		}
 		seen[v.key] = true
-		ev.out.ranges[name+"."+v.key] = v.rng
+		ev.out.parts[name+"."+v.key] = v.rng
 		if v.value.IsMarked() || !v.value.IsNull() {
 			out = append(out, v)
 		}

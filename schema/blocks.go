@@ -20,11 +20,21 @@ type bodySpec struct {
 	later []string
 	// hints say what to write instead of names known from other tools.
 	hints map[string]string
+	// schema is the attributes and blocks as HCL wants them.
+	schema *hcl.BodySchema
+}
+
+func newSpec(s bodySpec) *bodySpec {
+	s.schema = &hcl.BodySchema{Blocks: s.blocks}
+	for _, a := range s.attributes {
+		s.schema.Attributes = append(s.schema.Attributes, hcl.AttributeSchema{Name: a})
+	}
+	return &s
 }
 
 // The blocks and attributes that exist. docs/config.md describes them.
 var (
-	fileSpec = &bodySpec{
+	fileSpec = newSpec(bodySpec{
 		where: "a configuration file",
 		blocks: []hcl.BlockHeaderSchema{
 			{Type: "workspace"}, {Type: "locals"}, {Type: "defaults"},
@@ -40,36 +50,36 @@ var (
 			"local":  "Write a block: locals { … }",
 			"args":   "Arguments belong in a package or defaults block",
 		},
-	}
-	workspaceSpec = &bodySpec{
+	})
+	workspaceSpec = newSpec(bodySpec{
 		where:      "a workspace block",
 		attributes: []string{"name", "registry", "platforms", "members", "required_version"},
 		hints:      map[string]string{"version": "The attribute is required_version", "packages": "The attribute is members"},
-	}
-	variableSpec = &bodySpec{
+	})
+	variableSpec = newSpec(bodySpec{
 		where:      "a variable block",
 		attributes: []string{"type", "default", "description", "sensitive", "env"},
 		blocks:     []hcl.BlockHeaderSchema{{Type: "validation"}},
 		later:      []string{"ephemeral", "nullable"},
-	}
-	validationSpec = &bodySpec{
+	})
+	validationSpec = newSpec(bodySpec{
 		where:      "a validation block",
 		attributes: []string{"condition", "error_message"},
-	}
-	packageSpec = &bodySpec{
+	})
+	packageSpec = newSpec(bodySpec{
 		where:      "a package block",
 		attributes: append([]string{"for_each", "image"}, commonAttributes...),
 		blocks:     commonBlocks,
 		later:      laterInPackage,
 		hints:      packageHints,
-	}
-	defaultsSpec = &bodySpec{
+	})
+	defaultsSpec = newSpec(bodySpec{
 		where:      "a defaults block",
 		attributes: append([]string{"image"}, commonAttributes...),
 		blocks:     commonBlocks,
 		later:      laterInPackage,
 		hints:      packageHints,
-	}
+	})
 	commonAttributes = []string{
 		"context", "dockerfile", "dockerfile_inline", "target", "platforms", "args", "contexts", "depends_on",
 		"ssh", "network", "labels", "annotations", "tag", "extra_tags", "cache_from", "cache_to", "no_cache",
@@ -102,28 +112,28 @@ var (
 		"members":     "members is an attribute of the workspace block",
 		"description": "Use a comment, or labels for what belongs into the image",
 	}
-	platformSpec = &bodySpec{
+	platformSpec = newSpec(bodySpec{
 		where:      "a platform block",
 		attributes: []string{"args", "target", "network", "timeout", "no_cache"},
-	}
-	sourceSpec = &bodySpec{where: "a source block", attributes: []string{"to", "include", "exclude"}}
-	secretSpec = &bodySpec{
+	})
+	sourceSpec = newSpec(bodySpec{where: "a source block", attributes: []string{"to", "include", "exclude"}})
+	secretSpec = newSpec(bodySpec{
 		where:      "a secret block",
 		attributes: []string{"env", "file"},
 		hints:      map[string]string{"value": "Name where the value is read when a build starts: env = … or file = …"},
-	}
-	attestSpec  = &bodySpec{where: "an attest block", attributes: []string{"provenance", "sbom", "scanner"}}
-	groupSpec   = &bodySpec{where: "a group block", attributes: []string{"packages"}}
-	builderSpec = &bodySpec{
+	})
+	attestSpec  = newSpec(bodySpec{where: "an attest block", attributes: []string{"provenance", "sbom", "scanner"}})
+	groupSpec   = newSpec(bodySpec{where: "a group block", attributes: []string{"packages"}})
+	builderSpec = newSpec(bodySpec{
 		where:      "a builder block",
 		attributes: []string{"endpoint", "platforms", "native", "slots"},
 		blocks:     []hcl.BlockHeaderSchema{{Type: "tls"}},
-	}
-	tlsSpec      = &bodySpec{where: "a tls block", attributes: []string{"ca", "cert", "key", "server_name"}}
-	registrySpec = &bodySpec{
+	})
+	tlsSpec      = newSpec(bodySpec{where: "a tls block", attributes: []string{"ca", "cert", "key", "server_name"}})
+	registrySpec = newSpec(bodySpec{
 		where:      "a registry block",
 		attributes: []string{"insecure", "mirrors", "max_requests_per_second"},
-	}
+	})
 )
 
 // content is a checked body.
@@ -137,11 +147,7 @@ type content struct {
 // content checks body against the specification. What is wrong is left out of
 // the result.
 func (s *bodySpec) content(body hcl.Body, src []byte) (*content, hcl.Diagnostics) {
-	hs := &hcl.BodySchema{Blocks: s.blocks}
-	for _, a := range s.attributes {
-		hs.Attributes = append(hs.Attributes, hcl.AttributeSchema{Name: a})
-	}
-	got, rest, diags := body.PartialContent(hs)
+	got, rest, diags := body.PartialContent(s.schema)
 	if n, ok := body.(*hclsyntax.Body); ok {
 		diags = append(diags, s.unknownNative(n)...)
 	} else {

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"io/fs"
 	"path"
 	"strings"
 
@@ -53,12 +52,12 @@ func (ev *evaluation) directory(what, p, dir string, rng hcl.Range) (string, boo
 	if !ok || isOutside(full) {
 		return full, ok // what is outside is looked at when it is read
 	}
-	info, err := fs.Stat(ev.env.fsys, full)
+	mode, err := ev.env.typeOf(full)
 	switch {
 	case err != nil:
 		ev.fail(rng, "No such directory", "The directory %q of %s cannot be used: %s. Paths are relative to the directory of the file they stand in, here %q.", full, what, cause(err), dir)
 		return "", false
-	case !info.IsDir():
+	case !mode.IsDir():
 		ev.fail(rng, "Not a directory", "%q, the %s, is not a directory.", full, what)
 		return "", false
 	}
@@ -103,9 +102,9 @@ func (ev *evaluation) readDockerfile() {
 		return
 	}
 	full := path.Join(ev.out.Context, ev.out.Dockerfile)
-	if info, err := fs.Stat(ev.env.fsys, full); err != nil {
+	if mode, err := ev.env.typeOf(full); err != nil {
 		ev.fail(rng, "Missing Dockerfile", "There is no file %q (%s). Create it, set dockerfile to another file inside of the context, or write it here with dockerfile_inline.", full, cause(err))
-	} else if info.IsDir() {
+	} else if mode.IsDir() {
 		ev.fail(rng, "Missing Dockerfile", "%q is a directory, not a Dockerfile.", full)
 	}
 }

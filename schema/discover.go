@@ -67,40 +67,10 @@ func (l *loader) readMembers() []*file {
 	if l.root != nil {
 		patterns = l.root.members
 	}
-	names, diags := memberFiles(l.env.fsys, patterns)
-	l.add(diags...)
-	return l.read(names)
-}
-
-// memberFiles finds the configuration files below the root, sorted: those in
-// directories that match one of the patterns, or all when patterns is nil.
-// Symbolic links to directories are not followed.
-func memberFiles(fsys fs.FS, patterns []located) ([]string, hcl.Diagnostics) {
-	var names []string
-	var diags hcl.Diagnostics
-	matched := make([]bool, len(patterns))
-	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			diags = append(diags, errorAt(outside(p), "Cannot read directory", "%s: %s.", p, cause(err)))
-			return fs.SkipDir
-		case d.IsDir() && p != "." && (skipped(d.Name()) || !mayContain(patterns, p)):
-			return fs.SkipDir
-		case !d.IsDir() && (d.Name() == fileNative || d.Name() == fileJSON) && isMember(patterns, matched, path.Dir(p)):
-			names = append(names, p)
-		}
-		return nil
-	})
-	if err != nil {
-		diags = append(diags, errorAt(outside("."), "Cannot read directory", "%s.", cause(err)))
-	}
-	for i, p := range patterns {
-		if !matched[i] {
-			diags = append(diags, noMember(p))
-		}
-	}
-	slices.Sort(names)
-	return names, diags
+	found := survey(l.env.fsys, patterns)
+	l.add(found.diags...)
+	l.env.known = found.known
+	return l.read(found.config)
 }
 
 func noMember(p located) *hcl.Diagnostic {
@@ -108,19 +78,6 @@ func noMember(p located) *hcl.Diagnostic {
 		return warningAt(p.rng, "No such member", "%q matches no directory with a %s.", p.text, fileNative)
 	}
 	return errorAt(p.rng, "No such member", "There is no %s or %s in the directory %q.", fileNative, fileJSON, p.text)
-}
-
-// isMember reports whether a directory is a member and notes the patterns
-// that say so. The root's own files have been read.
-func isMember(patterns []located, matched []bool, dir string) bool {
-	member := patterns == nil && dir != "."
-	for i, p := range patterns {
-		if ok, err := doublestar.Match(path.Clean(p.text), dir); err == nil && ok {
-			matched[i] = true
-			member = dir != "."
-		}
-	}
-	return member
 }
 
 // mayContain reports whether a directory is, or can lie above, a member.
@@ -158,9 +115,9 @@ func ConfigFiles(fsys fs.FS) ([]string, hcl.Diagnostics) {
 	if l.root != nil {
 		patterns = l.root.members
 	}
-	members, diags := memberFiles(fsys, patterns)
-	l.add(diags...)
-	names = append(names, members...)
+	found := survey(fsys, patterns)
+	l.add(found.diags...)
+	names = append(names, found.config...)
 	if auto, err := fs.Glob(fsys, "*.stowage.hclvars"); err == nil {
 		slices.Sort(auto)
 		names = append(names, auto...)

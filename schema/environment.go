@@ -20,6 +20,8 @@ type environment struct {
 	variables map[string]*variable
 	locals    map[string]*local
 	blocks    map[string]*packageBlock
+	// known are the types of paths that were found while loading.
+	known map[string]fs.FileMode
 	// base holds var and the locals that mention no package.
 	base *hcl.EvalContext
 	// incomplete says that a file could not be parsed: what an expression

@@ -95,7 +95,7 @@ func newPackage(d *Declaration, platforms []string) *Package {
 		Network: "default", Labels: map[string]string{}, Annotations: map[string]string{},
 		CacheMode: "content", Pins: "respect",
 		Sensitive: map[string]bool{}, ArgPackages: map[string][]string{},
-		ranges: maps.Clone(d.block.merged.ranges),
+		parts: map[string]hcl.Range{},
 	}
 	return p
 }
@@ -234,6 +234,7 @@ func (w *Workspace) Evaluate(d *Declaration, identity func(name string) (Identit
 		return p, nil
 	}
 	ev := w.env.newEvaluation(d, identity)
+	p.parts = maps.Clone(p.parts)
 	ev.out = p
 	ev.addPackages()
 	for _, name := range ev.run(d.pending) {
@@ -244,7 +245,7 @@ func (w *Workspace) Evaluate(d *Declaration, identity func(name string) (Identit
 	return p, arrange(ev.diags)
 }
 
-// clone copies p and its maps.
+// clone copies p and the maps that callers see.
 func (p *Package) clone() *Package {
 	c := *p
 	c.Platforms = slices.Clone(p.Platforms)
@@ -259,6 +260,5 @@ func (p *Package) clone() *Package {
 	c.Annotations = maps.Clone(p.Annotations)
 	c.Sensitive = maps.Clone(p.Sensitive)
 	c.ArgPackages = maps.Clone(p.ArgPackages)
-	c.ranges = maps.Clone(p.ranges)
 	return &c
 }

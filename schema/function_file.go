@@ -58,7 +58,7 @@ func (s *scope) open(name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %q: %w", name, err)
 	}
-	src, err := readLimited(s.env.fsys, full)
+	src, err := s.env.readLimited(full)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no file %q; paths are relative to the directory of this file, %q", full, s.dir)
 	}

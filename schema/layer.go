@@ -152,6 +152,9 @@ type merged struct {
 // merge lays own over defaults, which are ordered from near to far.
 func merge(own *layer, defaults []*layer) *merged {
 	m := &merged{scalars: map[string]*expression{}, maps: map[string][]entry{}, nested: map[string][]*nested{}, ranges: map[string]hcl.Range{}}
+	if len(defaults) == 0 {
+		m.ranges = own.ranges
+	}
 	for _, l := range append([]*layer{own}, defaults...) {
 		for name, x := range l.attributes {
 			if _, ok := m.ranges[name]; !ok {

@@ -137,6 +137,7 @@ func (l *loader) load() *Workspace {
 	for _, name := range slices.Sorted(maps.Keys(l.env.variables)) {
 		ws.Variables = append(ws.Variables, &l.env.variables[name].Variable)
 	}
+	l.env.known = nil // later it may have changed
 	return ws
 }
 
@@ -153,7 +154,7 @@ func (l *loader) variableValues() cty.Value {
 func (l *loader) read(names []string) []*file {
 	files := make([]*file, len(names))
 	diags := make([]hcl.Diagnostics, len(names))
-	parallel(len(names), func(i int) { files[i], diags[i] = readFile(l.env.fsys, names[i]) })
+	parallel(len(names), func(i int) { files[i], diags[i] = l.env.readFile(names[i]) })
 	var usable []*file
 	for i, f := range files {
 		l.add(diags[i]...)

@@ -28,7 +28,7 @@ func (ev *evaluation) readPlatformBlocks() {
 			continue
 		}
 		places[p] = at(n.labelRange)
-		ev.out.ranges["platform."+p] = n.rng
+		ev.out.parts["platform."+p] = n.rng
 		if !n.defaults && !slices.Contains(ev.out.Platforms, p) {
 			ev.report(warningAt(n.labelRange, "Platform block without effect", "Package %s is not built for %s but for %s.", ev.decl.Name, p, strings.Join(ev.out.Platforms, ", ")))
 		}
@@ -77,7 +77,7 @@ func (ev *evaluation) readSources() {
 		ev.sourceTarget(n, &s)
 		s.Include = ev.patterns(n, "include")
 		s.Exclude = ev.patterns(n, "exclude")
-		ev.out.ranges["source."+full] = n.rng
+		ev.out.parts["source."+full] = n.rng
 		ev.out.Sources = append(ev.out.Sources, s)
 	}
 }
@@ -128,7 +128,7 @@ func (ev *evaluation) readSecrets() {
 			continue
 		}
 		places[n.label] = at(n.labelRange)
-		ev.out.ranges["secret."+n.label] = n.rng
+		ev.out.parts["secret."+n.label] = n.rng
 		if !secretRule.MatchString(n.label) {
 			ev.fail(n.labelRange, "Bad secret id", "%q: use letters, digits and _ . -", n.label)
 		}
@@ -174,7 +174,7 @@ func (ev *evaluation) readAttest() {
 		return
 	}
 	n := blocks[0]
-	ev.out.ranges["attest"] = n.rng
+	ev.out.parts["attest"] = n.rng
 	if len(blocks) > 1 {
 		ev.fail(blocks[1].rng, "Duplicate attest block", "There is an attest block at %s already.", at(n.rng))
 	}

@@ -63,7 +63,8 @@ type Package struct {
 	// mentions, so that a change can be put down to them.
 	ArgPackages map[string][]string
 
-	ranges map[string]hcl.Range
+	// parts are the ranges of parts of attributes, and of blocks.
+	parts map[string]hcl.Range
 }
 
 // Override is what a platform block changes for one platform.
@@ -113,8 +114,13 @@ type Attest struct {
 // args.NAME, contexts.NAME, labels.NAME, annotations.NAME, source.PATH (as in
 // Source.Path), secret.ID and platform.PLATFORM.
 func (p *Package) Range(name string) hcl.Range {
-	if r, ok := p.ranges[name]; ok {
+	if r, ok := p.parts[name]; ok {
 		return r
+	}
+	if b := p.Declaration.block; b != nil {
+		if r, ok := b.merged.ranges[name]; ok {
+			return r
+		}
 	}
 	return p.Declaration.Range
 }

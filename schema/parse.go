@@ -25,9 +25,9 @@ type file struct {
 var start = hcl.Pos{Line: 1, Column: 1}
 
 // readFile reads and parses one configuration file.
-func readFile(fsys fs.FS, name string) (*file, hcl.Diagnostics) {
+func (env *environment) readFile(name string) (*file, hcl.Diagnostics) {
 	f := &file{name: name, dir: path.Dir(name)}
-	src, err := readLimited(fsys, name)
+	src, err := env.readLimited(name)
 	if err != nil {
 		return f, hcl.Diagnostics{errorAt(pointRange(name, 1, 1, 0), "Cannot read file", "%s: %s.", name, cause(err))}
 	}
@@ -43,15 +43,15 @@ func readFile(fsys fs.FS, name string) (*file, hcl.Diagnostics) {
 }
 
 // readLimited reads a regular file of at most maxFileSize bytes.
-func readLimited(fsys fs.FS, name string) ([]byte, error) {
-	info, err := fs.Stat(fsys, name)
+func (env *environment) readLimited(name string) ([]byte, error) {
+	mode, err := env.typeOf(name)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
+	if !mode.IsRegular() {
 		return nil, fmt.Errorf("it is not a regular file")
 	}
-	f, err := fsys.Open(name)
+	f, err := env.fsys.Open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func (l *loader) fromAutoFiles(values map[string]assignment) {
 	}
 	slices.Sort(matches)
 	for _, name := range matches {
-		src, err := readLimited(l.env.fsys, name)
+		src, err := l.env.readLimited(name)
 		if err != nil {
 			l.add(errorAt(pointRange(name, 1, 1, 0), "Cannot read file", "%s: %s.", name, cause(err)))
 			continue
