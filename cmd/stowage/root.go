@@ -41,6 +41,7 @@ be built and why; stowage apply builds them, and nothing else.`,
 	root.AddCommand(
 		planCommand(e), applyCommand(e), showCommand(e), validateCommand(e), fmtCommand(e),
 		listCommand(e), graphCommand(e), explainCommand(e), lockCommand(e), indexCommand(e), storeCommand(e), builderCommand(e),
+		initCommand(e),
 		versionCommand(e),
 	)
 	return root
