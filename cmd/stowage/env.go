@@ -27,6 +27,7 @@ type env struct {
 	store    string
 	progress string
 	color    string
+	profiles profiles
 }
 
 func newEnv(stdout, stderr io.Writer) *env { return &env{stdout: stdout, stderr: stderr} }

@@ -50,7 +50,8 @@ func run(args []string) int {
 	go e.interrupt(signals, cancel)
 	root := newRoot(e)
 	root.SetArgs(args)
-	return e.exitCode(ctx, root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	return e.exitCode(ctx, errors.Join(err, e.profiles.stop()))
 }
 
 // interrupt cancels the run at the first signal and ends the process at the

@@ -22,7 +22,10 @@ be built and why; stowage apply builds them, and nothing else.`,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
-			return e.checkFlags()
+			if err := e.checkFlags(); err != nil {
+				return err
+			}
+			return e.profiles.start()
 		},
 	}
 	root.SetOut(e.stdout)
@@ -35,6 +38,7 @@ be built and why; stowage apply builds them, and nothing else.`,
 	f.StringVar(&e.store, "store", "", "keep images in `DIR` (default: STOWAGE_STORE, or stowage in the user cache directory)")
 	f.StringVar(&e.progress, "progress", "auto", "progress of a run: auto, tty, plain, json or quiet")
 	f.StringVar(&e.color, "color", "auto", "colours: auto, always or never")
+	e.profiles.addFlags(f)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
