@@ -64,6 +64,8 @@ type Options struct {
 	Store    Store
 	Registry executor.Registry
 	Builders []executor.BuilderPort
+	// Loader replaces the container engine that images are loaded into.
+	Loader executor.Loader
 	// Endpoints are BuildKit endpoints to build on, as --builder. Without them
 	// the workspace's builders are used, then BUILDKIT_HOST, then the embedded
 	// builder.
@@ -93,11 +95,12 @@ type Workspace struct {
 	// Warnings are diagnostics about the configuration that stop nothing.
 	Warnings hcl.Diagnostics
 
-	sources  *source.Tree
-	lock     *planner.Lock
-	history  *history.History
-	resolved *planner.Resolved
-	closers  []func() error
+	sources     *source.Tree
+	dockerfiles *dockerfile.Cache
+	lock        *planner.Lock
+	history     *history.History
+	resolved    *planner.Resolved
+	closers     []func() error
 }
 
 // DiagnosticsError is mistakes in the configuration, all of them.
@@ -119,7 +122,9 @@ func Open(ctx context.Context, dir string, opts Options) (*Workspace, error) {
 	}
 	w := &Workspace{root: root, opts: opts}
 	name := sha256.Sum256([]byte(root))
-	fingerprints := filepath.Join(w.StateDir(), "fingerprints", hex.EncodeToString(name[:8]))
+	id := hex.EncodeToString(name[:8])
+	w.dockerfiles = dockerfile.NewCache(filepath.Join(w.StateDir(), "dockerfiles", id))
+	fingerprints := filepath.Join(w.StateDir(), "fingerprints", id)
 	if w.sources, err = source.New(root, source.Options{CachePath: fingerprints}); err != nil {
 		return nil, fmt.Errorf("open workspace %s: %w", root, err)
 	}
@@ -167,7 +172,7 @@ func (w *Workspace) resolveOptions() planner.ResolveOptions {
 		at = w.opts.Now()
 	}
 	return planner.ResolveOptions{
-		Sources: w.sources, Dockerfiles: dockerfile.Analyzer{}, Lock: w.lock, BuildArgs: w.opts.BuildArgs,
+		Sources: w.sources, Dockerfiles: w.dockerfiles, Lock: w.lock, BuildArgs: w.opts.BuildArgs,
 		HostPlatform: platforms.Format(platforms.Normalize(platforms.DefaultSpec())), Now: at,
 	}
 }
@@ -240,7 +245,7 @@ func (w *Workspace) Resolve(ctx context.Context) (*planner.Resolved, error) {
 	}
 	w.Warnings = append(w.Warnings, diags...)
 	w.resolved = r
-	return r, w.sources.Save()
+	return r, errors.Join(w.sources.Save(), w.dockerfiles.Save())
 }
 
 // Select returns the names of the packages that args select, relative to dir,
