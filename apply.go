@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/internal/dockerd"
 	"github.com/stowage-build/stowage/internal/report"
 	"github.com/stowage-build/stowage/internal/runlog"
 	"github.com/stowage-build/stowage/planner"
@@ -44,6 +45,11 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		return nil, err
 	}
 	ports := executor.Ports{Store: store, Registry: remote, Recorder: w.history, Clock: w.opts.Now}
+	if plan.Summary.Load > 0 {
+		if ports.Loader, err = w.loader(ctx, store); err != nil {
+			return nil, err
+		}
+	}
 	if plan.Summary.Build > 0 {
 		builders, err := w.builders(ctx, store)
 		if err != nil {
@@ -82,6 +88,21 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		Proxies:    w.opts.proxies(),
 	}, ports, executor.Options{Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast})
 	return result, errors.Join(err, record.Close(result))
+}
+
+// loader opens the container engine, the one that the docker command would use
+// unless the caller has given one.
+func (w *Workspace) loader(ctx context.Context, store Store) (executor.Loader, error) {
+	if w.opts.Loader != nil {
+		return w.opts.Loader, nil
+	}
+	daemon, err := dockerd.Open(ctx, dockerd.Options{Getenv: w.opts.Getenv, Store: store.Content()})
+	if err != nil {
+		return nil, err
+	}
+	w.opts.Loader = daemon
+	w.closers = append(w.closers, daemon.Close)
+	return daemon, nil
 }
 
 // proxies are the environment's proxy settings that BuildKit knows.

@@ -31,6 +31,9 @@ type PlanOptions struct {
 	Force bool `json:"force,omitempty"`
 	// Pull copies what is selected and only in the registry into the store.
 	Pull bool `json:"pull,omitempty"`
+	// Load gives what is selected to the container engine that the docker
+	// command would use.
+	Load bool `json:"load,omitempty"`
 	// SkipBuild builds nothing; what does not exist is an error.
 	SkipBuild bool `json:"skip_build,omitempty"`
 	// IgnoreCached takes dependencies from the registry although the store has
@@ -78,7 +81,7 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 		Packages: names, Platforms: opts.Platforms, SkipPlatforms: opts.SkipPlatforms,
 		Push: opts.Push, AllowDirty: opts.AllowDirty, Shown: shown,
 		Force: opts.Force, Pull: opts.Pull, SkipBuild: opts.SkipBuild, IgnoreCached: opts.IgnoreCached,
-		NoIndex: opts.NoIndex, Release: opts.Release,
+		NoIndex: opts.NoIndex, Release: opts.Release, Load: opts.Load,
 		Version: w.opts.Version, Now: w.opts.Now(), Revision: revision,
 	})
 	if err != nil {

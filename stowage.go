@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -37,6 +38,7 @@ import (
 	"github.com/stowage-build/stowage/internal/layout"
 	"github.com/stowage-build/stowage/internal/lockfile"
 	"github.com/stowage-build/stowage/internal/registry"
+	"github.com/stowage-build/stowage/internal/rootfs"
 	"github.com/stowage-build/stowage/internal/source"
 	"github.com/stowage-build/stowage/planner"
 	"github.com/stowage-build/stowage/schema"
@@ -128,27 +130,37 @@ func Open(ctx context.Context, dir string, opts Options) (*Workspace, error) {
 	if w.sources, err = source.New(root, source.Options{CachePath: fingerprints}); err != nil {
 		return nil, fmt.Errorf("open workspace %s: %w", root, err)
 	}
-	tree, err := os.OpenRoot(root)
+	tree, err := rootfs.Open(root)
 	if err != nil {
 		return nil, fmt.Errorf("open workspace: %w", err)
 	}
-	defer tree.Close()
-	config, files, diags := schema.LoadFiles(tree.FS(), schema.Options{
-		Getenv: opts.Getenv, VarFiles: opts.VarFiles, Vars: opts.Vars,
-		Git: w.sources, Version: opts.Version,
-	})
-	if diags.HasErrors() {
-		return nil, &DiagnosticsError{Diagnostics: diags, Files: files}
-	}
-	w.config, w.Warnings = config, diags
-	if w.lock, diags, err = lockfile.Read(root); err != nil {
-		return nil, fmt.Errorf("open workspace %s: %w", root, err)
-	}
-	if diags.HasErrors() {
-		return nil, &DiagnosticsError{Diagnostics: diags, Files: w.sources.Excerpts(files, diags)}
+	w.closers = append(w.closers, tree.Close)
+	if err := w.load(tree); err != nil {
+		return nil, errors.Join(err, w.Close())
 	}
 	w.history = history.Open(filepath.Join(w.StateDir(), "packages"))
 	return w, nil
+}
+
+// load reads the configuration and the lock file. Expressions that mention
+// packages are evaluated later, and may read files of the tree then.
+func (w *Workspace) load(tree fs.FS) error {
+	config, files, diags := schema.LoadFiles(tree, schema.Options{
+		Getenv: w.opts.Getenv, VarFiles: w.opts.VarFiles, Vars: w.opts.Vars,
+		Git: w.sources, Version: w.opts.Version,
+	})
+	if diags.HasErrors() {
+		return &DiagnosticsError{Diagnostics: diags, Files: files}
+	}
+	w.config, w.Warnings = config, diags
+	var err error
+	if w.lock, diags, err = lockfile.Read(w.root); err != nil {
+		return fmt.Errorf("open workspace %s: %w", w.root, err)
+	}
+	if diags.HasErrors() {
+		return &DiagnosticsError{Diagnostics: diags, Files: w.sources.Excerpts(files, diags)}
+	}
+	return nil
 }
 
 // resolve resolves the workspace's packages as they are on disk.

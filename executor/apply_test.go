@@ -96,7 +96,7 @@ func TestRefused(t *testing.T) {
 		"cycle":            {"build:a < build:b\nbuild:b < build:a", nil, "build:a:linux/amd64 → build:b:linux/amd64 → build:a:linux/amd64"},
 		"itself":           {"index:a < index:a", nil, "index:a → index:a"},
 		"unknown kind":     {"sing:a", nil, `unknown kind "sing"`},
-		"load":             {"load:a", nil, "loading images into Docker is not supported yet"},
+		"load":             {"load:a", nil, "load:a needs a container engine"},
 		"unknown package":  {"build:a", func(h *harness) { h.plan.Packages = nil }, `package "a", which the plan does not have`},
 		"need of a tag":    {"push:a\ntag:a:x < push:a\npush:b < tag:a:x", nil, "tags move after everything else"},
 		"no registry":      {"push:a", func(h *harness) { h.ports.Registry = nil }, "push:a needs a registry"},

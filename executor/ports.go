@@ -177,6 +177,15 @@ type Registry interface {
 	Tag(ctx context.Context, ref, tag string) error
 }
 
+// Loader is a container engine that keeps images of its own, such as Docker.
+// Implementations are safe for concurrent use.
+type Loader interface {
+	// Load gives the engine images of the store, whose Platform is set: each
+	// under its per-platform tag, and that of the engine's own platform under
+	// ref too. An image that the engine has is not sent again.
+	Load(ctx context.Context, ref string, images []ocispec.Descriptor) error
+}
+
 // PushOptions say what of a package is pushed.
 type PushOptions struct {
 	// Platforms that the store has, in the package's order.
@@ -230,6 +239,7 @@ type Ports struct {
 	Builders []BuilderPort
 	Store    Store
 	Registry Registry
+	Loader   Loader
 	// Recorder, Logs and Reporter may be nil: then nothing is kept or told.
 	Recorder Recorder
 	Logs     Logs

@@ -99,7 +99,8 @@ func (p *preparation) check(t *task) {
 	case planner.KindPush, planner.KindTag:
 		p.require(t, p.ports.Registry != nil, "registry")
 	case planner.KindLoad:
-		p.problem("step %s: loading images into Docker is not supported yet", s.ID)
+		p.require(t, p.ports.Store != nil, "store")
+		p.require(t, p.ports.Loader != nil, "container engine")
 	case planner.KindReuse:
 	default:
 		p.problem("step %s is of unknown kind %q", s.ID, s.Kind)

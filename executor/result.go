@@ -19,6 +19,7 @@ const (
 	StatusIndexed Status = "indexed"
 	StatusPushed  Status = "pushed"
 	StatusTagged  Status = "tagged"
+	StatusLoaded  Status = "loaded"
 
 	StatusFailed    Status = "failed"
 	StatusSkipped   Status = "skipped"   // something it needs failed

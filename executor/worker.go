@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/containerd/platforms"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stowage-build/stowage/planner"
@@ -102,6 +103,8 @@ func (w *worker) do(ctx context.Context, t *task) (Status, ocispec.Descriptor, e
 			w.attach(ctx, t, w.ports.Registry, desc, err)
 		}
 		return StatusPushed, desc, err
+	case planner.KindLoad:
+		return StatusLoaded, desc, w.load(ctx, t)
 	default:
 		return StatusTagged, desc, w.ports.Registry.Tag(ctx, t.pkg.Ref, t.step.Tag)
 	}
@@ -120,6 +123,27 @@ func (w *worker) pull(ctx context.Context, t *task) (ocispec.Descriptor, error) 
 		return ocispec.Descriptor{}, fmt.Errorf("%s is %s now, and was %s when the plan was made: plan again", t.pkg.Ref, got, t.step.Digest)
 	}
 	return res.Manifest, w.keep(ctx, t, res)
+}
+
+// load gives a container engine the images of the nodes that the step needs.
+func (w *worker) load(ctx context.Context, t *task) error {
+	var images []ocispec.Descriptor
+	for _, need := range t.needs {
+		if need.step.Package != t.step.Package || need.step.Platform == "" {
+			continue
+		}
+		desc, err := w.image(ctx, node{t.step.Package, need.step.Platform})
+		if err != nil {
+			return err
+		}
+		platform, err := platforms.Parse(need.step.Platform)
+		if err != nil {
+			return fmt.Errorf("platform %s: %w", need.step.Platform, err)
+		}
+		desc.Platform = &platform
+		images = append(images, desc)
+	}
+	return w.ports.Loader.Load(ctx, t.pkg.Ref, images)
 }
 
 // keep puts an image into the store's index. What was built or pulled is kept

@@ -34,6 +34,8 @@ type Options struct {
 	Force bool
 	// Pull copies what is selected and only in the registry into the store.
 	Pull bool
+	// Load gives what is selected to a container engine, from the store.
+	Load bool
 	// SkipBuild builds nothing: what does not exist is an error.
 	SkipBuild bool
 	// IgnoreCached takes what is not selected from the registry although the

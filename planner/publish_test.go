@@ -34,6 +34,14 @@ func TestMakeOptions(t *testing.T) {
 			"0 reuse:app:amd64 in_registry", "0 reuse:base:amd64 in_store",
 			"1 pull:app:amd64 < reuse:app:amd64", "2 index:app < pull:app:amd64",
 		}},
+		"load": {func(w *world) { w.stored("base"); w.pushed("app"); w.opts.Load = true }, []string{
+			"0 reuse:app:amd64 in_registry", "0 reuse:base:amd64 in_store", "1 load:base < reuse:base:amd64",
+			"1 pull:app:amd64 < reuse:app:amd64", "2 index:app < pull:app:amd64", "2 load:app < pull:app:amd64",
+		}},
+		"load what is built": {func(w *world) { w.selected("app"); w.opts.Load = true }, []string{
+			"1 build:base:amd64 missing", "2 build:app:amd64 missing < build:base:amd64", "2 index:base < build:base:amd64",
+			"3 index:app < build:app:amd64", "3 load:app < build:app:amd64",
+		}},
 		"pull what a build uses": {func(w *world) { w.pushed("base"); w.opts.Pull = true }, []string{
 			"0 reuse:base:amd64 in_registry", "1 pull:base:amd64 < reuse:base:amd64",
 			"2 build:app:amd64 missing < pull:base:amd64", "2 index:base < pull:base:amd64", "3 index:app < build:app:amd64",

@@ -13,7 +13,7 @@ func (m *maker) steps(ctx context.Context) ([]Step, error) {
 	for _, n := range m.sortedNodes() {
 		if n.foundIn != "" {
 			l.add(m.reuseStep(n))
-			if m.opts.Pull && n.wanted && n.foundIn == "registry" {
+			if (m.opts.Pull || m.opts.Load) && n.wanted && n.foundIn == "registry" {
 				pull := m.pullStep(n)
 				l.add(pull)
 				built[n.pkg.Name] = append(built[n.pkg.Name], pull.ID)
@@ -37,12 +37,38 @@ func (m *maker) steps(ctx context.Context) ([]Step, error) {
 			l.add(Step{ID: "index:" + p.Name, Kind: KindIndex, Package: p.Name, Needs: ids})
 		}
 	}
+	if m.opts.Load {
+		m.addLoads(l)
+	}
 	if m.opts.Push {
 		if err := m.addPushes(ctx, l, built); err != nil {
 			return nil, err
 		}
 	}
 	return l.steps, nil
+}
+
+// addLoads adds a step for every selected package, after the nodes that are
+// wanted of it are in the store.
+func (m *maker) addLoads(l *stepList) {
+	for _, name := range m.opts.Packages {
+		var needs []string
+		for _, platform := range m.r.Package(name).Platforms {
+			n := m.nodes[NodeID(name, platform)]
+			if n == nil || !n.wanted {
+				continue
+			}
+			for _, kind := range []Kind{KindBuild, KindPull, KindReuse} {
+				if id := stepID(kind, n); l.ids[id] {
+					needs = append(needs, id)
+					break
+				}
+			}
+		}
+		if len(needs) > 0 {
+			l.add(Step{ID: "load:" + name, Kind: KindLoad, Package: name, Needs: needs})
+		}
+	}
 }
 
 // stepList collects steps; every Needs is sorted and not nil.

@@ -26,6 +26,7 @@ type planFlags struct {
 	at             moment
 	force          bool
 	pull           bool
+	load           bool
 	skipBuild      bool
 	ignoreCached   bool
 	noIndex        bool
@@ -66,6 +67,7 @@ func (f *planFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.offline, "offline", false, "ask no registry")
 	flags.BoolVar(&f.force, "force", false, "build what is selected although it exists; with --release, move a release that exists")
 	flags.BoolVar(&f.pull, "pull", false, "pull what is selected and only in the registry into the store")
+	flags.BoolVar(&f.load, "load", false, "load what is selected into Docker, or the engine at DOCKER_HOST: TAG-ARCH for every platform, and TAG for the engine's own")
 	flags.BoolVar(&f.skipBuild, "skip-build", false, "build nothing: index, push and release what exists")
 	flags.BoolVar(&f.ignoreCached, "ignore-cached", false, "take dependencies from the registry although the store has them")
 	flags.BoolVar(&f.noIndex, "no-index", false, "push per-platform tags only, and no index")
@@ -81,7 +83,7 @@ func (f *planFlags) options(e *env, ws *stowage.Workspace, args []string) (stowa
 		Platforms: f.platforms, SkipPlatforms: f.skipPlatforms,
 		Push: f.push, AllowDirty: f.allowDirty, Offline: f.offline,
 		Force: f.force, Pull: f.pull, SkipBuild: f.skipBuild, IgnoreCached: f.ignoreCached,
-		NoIndex: f.noIndex, Release: f.release,
+		NoIndex: f.noIndex, Release: f.release, Load: f.load,
 	}, err
 }
 
@@ -146,7 +148,7 @@ with a git revision: no registry is asked, and nothing is checked out.`,
 // of the workspace.
 func refuseWithSince(cmd *cobra.Command) error {
 	for _, name := range []string{
-		"out", "push", "platform", "skip-platform", "force", "pull", "skip-build", "ignore-cached", "no-index", "release",
+		"out", "push", "platform", "skip-platform", "force", "pull", "skip-build", "ignore-cached", "no-index", "release", "load",
 	} {
 		if cmd.Flags().Changed(name) {
 			return fmt.Errorf("--since compares two states of the workspace and plans nothing to do; leave out --%s", name)

@@ -37,6 +37,7 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"killapply":    killApplyCommand,
 		"killbuilder":  killBuilderCommand,
 		"interrupt":    interruptCommand,
+		"context":      contextCommand,
 	}
 }
 

@@ -33,7 +33,7 @@ func TestEventsAreDocumented(t *testing.T) {
 	}
 	for _, s := range []executor.Status{
 		executor.StatusBuilt, executor.StatusReused, executor.StatusPulled, executor.StatusIndexed, executor.StatusPushed,
-		executor.StatusTagged, executor.StatusFailed, executor.StatusSkipped, executor.StatusCancelled,
+		executor.StatusTagged, executor.StatusLoaded, executor.StatusFailed, executor.StatusSkipped, executor.StatusCancelled,
 	} {
 		names = append(names, string(s))
 	}

@@ -66,6 +66,7 @@ func ResultSummary(r *executor.Result) string {
 	var parts []string
 	for _, s := range []executor.Status{
 		executor.StatusBuilt, executor.StatusPulled, executor.StatusIndexed, executor.StatusPushed, executor.StatusTagged,
+		executor.StatusLoaded,
 		executor.StatusFailed, executor.StatusSkipped, executor.StatusCancelled,
 	} {
 		if counts[s] > 0 {

@@ -18,6 +18,7 @@ type script struct {
 	dir        string
 	work       string
 	registries map[string]*Registry // by the variable that has their host
+	podman     *Podman
 }
 
 // scriptKey finds a script in its Env.
@@ -56,6 +57,11 @@ func (s *script) end() {
 			s.t.Error(err)
 		}
 	}
+	if s.podman != nil {
+		if err := s.podman.Stop(); err != nil {
+			s.t.Error(err)
+		}
+	}
 	if _, err := os.Stat(s.store()); err == nil {
 		cmd := exec.Command("stowage", "builder", "stop", "--store", s.store())
 		cmd.Dir = s.dir
@@ -77,6 +83,8 @@ func (s *script) end() {
 //	  reach a secure one, SSL_CERT_FILE and ~/.docker/config.json are set.
 //	baseimage [NAME]
 //	  push busybox:1 for linux/amd64 and linux/arm64 to that registry
+//	podman start|stop
+//	  a Podman service whose host, for DOCKER_HOST, is in the variable PODMAN
 //	leaks before|after
 //	  fail if something uses the store or $WORK: at once, or after it has had
 //	  time to end
@@ -89,6 +97,7 @@ func Commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"registry":    registryCommand,
 		"baseimage":   baseImageCommand,
+		"podman":      podmanCommand,
 		"leaks":       leaksCommand,
 		"withoutrunc": withoutRuncCommand,
 		"asnobody":    asNobodyCommand,

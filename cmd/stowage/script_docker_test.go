@@ -1,0 +1,36 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// contextCommand makes a context of the docker command, or the current one:
+// context NAME HOST, context use NAME
+func contextCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: context name host | context use name")
+	}
+	config := filepath.Join(ts.Getenv("HOME"), ".docker")
+	if args[0] == "use" {
+		writeJSON(ts, filepath.Join(config, "config.json"), map[string]any{"currentContext": args[1]})
+		return
+	}
+	id := sha256.Sum256([]byte(args[0]))
+	writeJSON(ts, filepath.Join(config, "contexts", "meta", hex.EncodeToString(id[:]), "meta.json"), map[string]any{
+		"Name": args[0], "Metadata": map[string]any{},
+		"Endpoints": map[string]any{"docker": map[string]any{"Host": args[1], "SkipTLSVerify": false}},
+	})
+}
+
+func writeJSON(ts *testscript.TestScript, path string, value any) {
+	data, err := json.Marshal(value)
+	ts.Check(err)
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+	ts.Check(os.WriteFile(path, data, 0o600))
+}
