@@ -3,12 +3,10 @@ package planner
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stowage-build/stowage/graph"
 	"github.com/stowage-build/stowage/schema"
@@ -76,7 +74,9 @@ const (
 type entry struct {
 	decl  *schema.Declaration
 	state state
-	pkg   *Package
+	// queued says that the next phase can start and has not.
+	queued bool
+	pkg    *Package
 	// needs are the packages that must be finished before the next phase.
 	needs map[string]bool
 	// soft are packages named by the Dockerfile at an explicit tag: an edge
@@ -96,6 +96,7 @@ type resolver struct {
 
 	entries map[string]*entry
 	names   []string // sorted
+	queue   []string // that can start their next phase
 	// waiters are the packages that wait for one, or did.
 	waiters map[string]map[string]bool
 	notes   []Diagnostic
@@ -120,145 +121,6 @@ func newResolver(ws *schema.Workspace, opts ResolveOptions) *resolver {
 	}
 	slices.Sort(r.names)
 	return r
-}
-
-// outcome is what a worker reports: a package examined or finished.
-type outcome struct {
-	name  string
-	pkg   *Package
-	uses  []imageUse
-	notes []Diagnostic
-	diags hcl.Diagnostics
-	err   error
-	// done says that the package is finished.
-	done bool
-}
-
-// run moves packages on until none can move.
-func (r *resolver) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	workers := errgroup.Group{}
-	workers.SetLimit(2 * runtime.GOMAXPROCS(0))
-	outcomes := make(chan outcome, len(r.names))
-	ready, busy := r.movable(r.names), 0
-	var failure error
-	for {
-		for _, name := range ready {
-			task := r.start(name)
-			busy++
-			workers.Go(func() error {
-				outcomes <- task(ctx)
-				return nil
-			})
-		}
-		if busy == 0 {
-			if failure != nil || ctx.Err() != nil || !r.releaseSoft() {
-				break
-			}
-			ready = r.movable(r.names)
-			continue
-		}
-		o := <-outcomes
-		busy--
-		ready = nil
-		if o.err != nil && failure == nil {
-			failure = o.err
-			cancel()
-		}
-		if failure == nil {
-			ready = r.movable(r.absorb(o))
-		}
-	}
-	if failure == nil {
-		failure = ctx.Err()
-	}
-	if failure == nil {
-		r.checkReleased()
-		r.reportCycle()
-	}
-	return failure
-}
-
-// movable returns those of names that can start their next phase.
-func (r *resolver) movable(names []string) []string {
-	var out []string
-	for _, name := range names {
-		e := r.entries[name]
-		if (e.state == waiting || e.state == examined) && len(e.needs) == 0 && len(e.soft) == 0 {
-			out = append(out, name)
-		}
-	}
-	return out
-}
-
-// await adds dep to what a package waits for: its needs or its soft ones.
-func (r *resolver) await(name string, kind map[string]bool, dep string) {
-	kind[dep] = true
-	if r.waiters[dep] == nil {
-		r.waiters[dep] = map[string]bool{}
-	}
-	r.waiters[dep][name] = true
-}
-
-// start returns the work of name's next phase.
-func (r *resolver) start(name string) func(context.Context) outcome {
-	e := r.entries[name]
-	phase := e.state
-	e.state = running
-	if phase == waiting {
-		known := r.identities(e.decl.References)
-		return func(ctx context.Context) outcome { return r.examine(ctx, e.decl, known) }
-	}
-	pkg := e.pkg
-	if t := r.triggersFor(pkg); !t.equal(e.triggers) {
-		e.triggers = t
-		return func(context.Context) outcome { return r.reread(pkg, t) }
-	}
-	r.diags = append(r.diags, r.checkPlatforms(pkg)...)
-	r.diags = append(r.diags, r.lockImages(pkg)...)
-	hashes := map[string]string{}
-	for _, edge := range pkg.Edges {
-		if dep := r.entries[edge.To].pkg; dep != nil {
-			hashes[edge.To] = dep.Hash
-		}
-	}
-	known := r.identities(e.decl.References)
-	return func(context.Context) outcome { return r.finish(pkg, hashes, known) }
-}
-
-// absorb takes a worker's outcome into the state and returns the packages
-// that may be able to move because of it.
-func (r *resolver) absorb(o outcome) []string {
-	e := r.entries[o.name]
-	r.diags = append(r.diags, o.diags...)
-	r.notes = append(r.notes, o.notes...)
-	if o.pkg != nil {
-		e.pkg = o.pkg
-	}
-	if o.done || e.pkg == nil {
-		e.state = finished
-		return r.release(o.name)
-	}
-	e.state = examined
-	e.images = o.uses
-	r.connect(o.name, e)
-	return []string{o.name}
-}
-
-// release tells those that waited for name that it is finished.
-func (r *resolver) release(name string) []string {
-	woken := sortedKeys(r.waiters[name])
-	delete(r.waiters, name)
-	for _, w := range woken {
-		e := r.entries[w]
-		delete(e.needs, name)
-		if e.soft[name] {
-			delete(e.soft, name)
-			r.settle(e, name, r.entries[name].pkg)
-		}
-	}
-	return woken
 }
 
 // identities returns what expressions may know of the packages they mention.
