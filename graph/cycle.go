@@ -37,7 +37,7 @@ func (g *Graph) Cycle() []string {
 	if _, count := d.layers(); count == len(d.names) {
 		return nil
 	}
-	s := newCycleSearch(d, g.components(d))
+	s := newCycleSearch(d, d.components())
 	for n := range d.names {
 		if len(s.best) == 3 || (s.best != nil && s.looked > searchLimit) {
 			break
@@ -52,18 +52,14 @@ func (g *Graph) Cycle() []string {
 
 // components gives every node that is on a cycle the number of its strongly
 // connected component, and 0 to the others. A cycle is within one component.
-func (g *Graph) components(d dense) []int {
-	byName := make(map[string]int, len(d.names))
-	for i, members := range topo.TarjanSCC(g.edges) {
+func (d dense) components() []int {
+	out := make([]int, len(d.names))
+	for i, members := range topo.TarjanSCC(directed{d}) {
 		if len(members) > 1 {
 			for _, m := range members {
-				byName[g.names[m.ID()]] = i + 1
+				out[m.ID()] = i + 1
 			}
 		}
-	}
-	out := make([]int, len(d.names))
-	for n, name := range d.names {
-		out[n] = byName[name]
 	}
 	return out
 }

@@ -18,24 +18,24 @@ func (g *Graph) dense() dense {
 	d := dense{names: g.Nodes()}
 	d.deps = make([][]int, len(d.names))
 	d.users = make([][]int, len(d.names))
-	place := make([]int, len(d.names)) // by gonum's number
+	place := make([]int, len(d.names)) // by the number in g
 	for i, name := range d.names {
 		place[g.numbers[name]] = i
 	}
-	for i, name := range d.names {
-		n := g.numbers[name]
-		for it := g.edges.From(n); it.Next(); {
-			d.deps[i] = append(d.deps[i], place[it.Node().ID()])
-		}
-		if g.loops[n] {
-			d.deps[i] = append(d.deps[i], i)
-		}
-		slices.Sort(d.deps[i])
-		for _, to := range d.deps[i] {
-			d.users[to] = append(d.users[to], i)
-		}
+	for n, i := range place {
+		d.deps[i], d.users[i] = renumbered(g.deps[n], place), renumbered(g.users[n], place)
 	}
 	return d
+}
+
+// renumbered is each number's place, ascending.
+func renumbered(numbers, place []int) []int {
+	out := make([]int, len(numbers))
+	for i, n := range numbers {
+		out[i] = place[n]
+	}
+	slices.Sort(out)
+	return out
 }
 
 // named returns the names of numbers, in their order.

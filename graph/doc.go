@@ -2,9 +2,9 @@
 // order that can be done, what hangs on what, and which chain takes longest.
 //
 // It knows nothing of images, packages or builds, keeps no run state and
-// starts no goroutine. The nodes and edges are kept by gonum; what gonum's
-// algorithms do not promise (an order that is the same on every run, shortest
-// cycles, waves) is here.
+// starts no goroutine. Gonum's algorithms run over it (gonum.go); what they do
+// not promise (an order that is the same on every run, shortest cycles, waves)
+// is here.
 //
 // Everything it returns is deterministic: it depends on the names and edges
 // only, never on the order in which they were added. Every algorithm but the

@@ -158,6 +158,10 @@ func summarise(steps []Step) Summary {
 // estimate sets the plan's expected duration: the longest path through the
 // builds. One that has never been timed counts for nothing.
 func estimate(p *Plan) error {
+	p.CriticalPath = []string{}
+	if !slices.ContainsFunc(p.Steps, func(s Step) bool { return s.EstimateMS > 0 }) {
+		return nil
+	}
 	g := graph.New()
 	byID := map[string]*Step{}
 	for i, s := range p.Steps {
@@ -171,10 +175,7 @@ func estimate(p *Plan) error {
 	if err != nil {
 		return fmt.Errorf("find the critical path: %w", err)
 	}
-	p.EstimateMS, p.CriticalPath = total, []string{}
-	if total == 0 {
-		return nil
-	}
+	p.EstimateMS = total
 	for _, id := range path {
 		if s := byID[id]; s.Kind == KindBuild && !slices.Contains(p.CriticalPath, s.Package) {
 			p.CriticalPath = append(p.CriticalPath, s.Package)

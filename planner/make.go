@@ -113,6 +113,16 @@ type found struct {
 	store, registry *Image
 	// asked says that the registry was asked.
 	asked bool
+	// changed says why the package is built although it was built before; nil
+	// until somebody asks.
+	changed *changed
+}
+
+// changed is the reason for building a package that no catalog has, and what
+// is not as it was in its last build.
+type changed struct {
+	reason  Reason
+	changes []string
 }
 
 // node is one node that is wanted or needed.

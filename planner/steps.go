@@ -154,17 +154,28 @@ func (m *maker) reason(ctx context.Context, n *node) (Reason, []string, error) {
 	if m.ports.Records == nil {
 		return ReasonMissing, nil, nil
 	}
-	last, err := m.ports.Records.LastInputs(ctx, n.pkg)
+	if f.changed == nil {
+		c, err := m.changed(ctx, n.pkg)
+		if err != nil {
+			return "", nil, err
+		}
+		f.changed = &c
+	}
+	return f.changed.reason, f.changed.changes, nil
+}
+
+// changed compares a package with its last build.
+func (m *maker) changed(ctx context.Context, p *Package) (changed, error) {
+	last, err := m.ports.Records.LastInputs(ctx, p)
 	if err != nil {
-		return "", nil, fmt.Errorf("read the inputs of the last build of %s: %w", n.pkg.Name, err)
+		return changed{}, fmt.Errorf("read the inputs of the last build of %s: %w", p.Name, err)
 	}
-	if last == nil || last.Package != n.pkg.Name {
-		return ReasonMissing, nil, nil
+	if last != nil && last.Package == p.Name {
+		if reason, changes, ok := compare(last, p.Inputs, p.Context); ok {
+			return changed{reason, changes}, nil
+		}
 	}
-	if reason, changes, ok := compare(last, n.pkg.Inputs, n.pkg.Context); ok {
-		return reason, changes, nil
-	}
-	return ReasonMissing, nil, nil
+	return changed{reason: ReasonMissing}, nil
 }
 
 // usesImage reports whether building n uses dep's image, and not only its
