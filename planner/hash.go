@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"hash"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,29 +56,40 @@ const tagDigits = 40
 
 // sum hashes inputs in their canonical encoding.
 func sum(list []Input) string {
-	h := sha256.New()
-	h.Write([]byte(hashVersion))
+	size := len(hashVersion)
 	for _, in := range list {
-		writeString(h, in.Kind)
-		writeString(h, in.Name)
-		writeString(h, in.Digest)
+		size += len(in.Kind) + len(in.Name) + len(in.Digest) + 3*binary.MaxVarintLen16
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	text := append(make([]byte, 0, size), hashVersion...)
+	for _, in := range list {
+		text = appendString(text, in.Kind)
+		text = appendString(text, in.Name)
+		text = appendString(text, in.Digest)
+	}
+	return hexSum(text)
 }
 
-func writeString(h hash.Hash, s string) {
-	var n [binary.MaxVarintLen64]byte
-	h.Write(n[:binary.PutUvarint(n[:], uint64(len(s)))])
-	h.Write([]byte(s))
+// appendString appends a string preceded by its length.
+func appendString(text []byte, s string) []byte {
+	return append(binary.AppendUvarint(text, uint64(len(s))), s...)
 }
 
 // digest is the digest of a value made of parts.
 func digest(parts ...string) string {
-	h := sha256.New()
+	var short [256]byte // most values fit, and need no memory of their own
+	text := short[:0]
 	for _, p := range parts {
-		writeString(h, p)
+		text = appendString(text, p)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return hexSum(text)
+}
+
+// hexSum is the sha256 of text in lower-case hex.
+func hexSum(text []byte) string {
+	digest := sha256.Sum256(text)
+	var digits [2 * sha256.Size]byte
+	hex.Encode(digits[:], digest[:])
+	return string(digits[:])
 }
 
 // Kinds of inputs.
@@ -104,6 +114,9 @@ const (
 // hash of a package.
 func inputs(p *Package, dependency func(name string) string, now time.Time) *Inputs {
 	w := walk{pkg: p}
+	if p.Sources != nil {
+		w.list = make([]Input, 0, len(p.Sources.Files)+16)
+	}
 	w.files(inputFile, "", p.Sources)
 	w.add(inputDockerfile, "", digest(string(p.DockerfileContent)))
 	w.value(inputTarget, "", p.Target)
