@@ -44,7 +44,7 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	if err != nil {
 		return nil, err
 	}
-	ports := executor.Ports{Store: store, Registry: remote, Recorder: w.history, Clock: w.opts.Now}
+	ports := executor.Ports{Store: store, Registry: remote, Recorder: w.history, Clock: w.opts.Now, Fetcher: w.fetcher()}
 	if plan.Summary.Load > 0 {
 		if ports.Loader, err = w.loader(ctx, store); err != nil {
 			return nil, err

@@ -74,6 +74,10 @@ func (w *worker) request(ctx context.Context, t *task) (*BuildRequest, error) {
 		}
 		req.Images = append(req.Images, NamedImage{Name: use.Name, Platform: use.Platform, Descriptor: desc})
 	}
+	var err error
+	if req.Archives, err = w.archives(ctx, t); err != nil {
+		return nil, err
+	}
 	return &req, w.pinBases(ctx, t.spec.Bases, &req)
 }
 

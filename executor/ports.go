@@ -45,6 +45,8 @@ type BuildRequest struct {
 	// Images are dependencies: the name a Dockerfile uses, and the manifest
 	// in the store that it stands for.
 	Images []NamedImage
+	// Archives are files of images in the context, besides Files.
+	Archives []Archive
 	// LocalContexts are named contexts that are directories.
 	LocalContexts map[string][]planner.File
 	// RemoteContexts are docker-image:// references by the name of a context,
@@ -73,6 +75,17 @@ type NamedImage struct {
 	Name       string
 	Platform   string
 	Descriptor ocispec.Descriptor
+}
+
+// Archive is a file of images in a context. The same images give the same
+// bytes.
+type Archive struct {
+	// Path is slash-separated, relative to the context.
+	Path string
+	// Format is docker (what docker save writes) or oci (an OCI layout).
+	Format string
+	// Images are manifests in the store, each called by its Name.
+	Images []NamedImage
 }
 
 // Secret is a build secret whose value is read when the build asks for it.
@@ -186,6 +199,14 @@ type Loader interface {
 	Load(ctx context.Context, ref string, images []ocispec.Descriptor) error
 }
 
+// Fetcher has images that are not the workspace's. Implementations are safe
+// for concurrent use.
+type Fetcher interface {
+	// Fetch returns the image manifest for platform of ref, which has a
+	// digest (repository[:tag]@digest). Its content is in the store then.
+	Fetch(ctx context.Context, ref, platform string) (ocispec.Descriptor, error)
+}
+
 // PushOptions say what of a package is pushed.
 type PushOptions struct {
 	// Platforms that the store has, in the package's order.
@@ -240,6 +261,7 @@ type Ports struct {
 	Store    Store
 	Registry Registry
 	Loader   Loader
+	Fetcher  Fetcher
 	// Recorder, Logs and Reporter may be nil: then nothing is kept or told.
 	Recorder Recorder
 	Logs     Logs

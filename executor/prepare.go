@@ -126,6 +126,7 @@ func (p *preparation) checkBuild(t *task) {
 		return
 	}
 	t.spec = spec
+	p.require(t, p.ports.Fetcher != nil || !spec.fetches(), "way to get images by digest")
 	suits := func(b BuilderPort) bool { return classOf(t).suits(b) }
 	if !slices.ContainsFunc(p.ports.Builders, suits) {
 		p.problem("step %s: no builder builds for %s%s; there is %s", s.ID, s.Platform, onNative(spec), describe(p.ports.Builders))

@@ -66,12 +66,17 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 		spec.Timeout = o.Timeout
 	}
 	for _, u := range p.Uses(platform) {
-		spec.Uses = append(spec.Uses, ImageUse(u))
+		if u.Name != "" {
+			spec.Uses = append(spec.Uses, ImageUse(u))
+		}
 	}
 	for _, base := range p.Bases(platform) {
 		if base.Digest != "" {
 			spec.Bases = append(spec.Bases, base)
 		}
+	}
+	for _, a := range p.Archives {
+		spec.Archives = append(spec.Archives, archiveSpec(a))
 	}
 	s.contexts(p, &spec.Request)
 	for _, secret := range p.Secrets {
@@ -80,6 +85,14 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 		})
 	}
 	return spec, setEpoch(p, &spec.Request)
+}
+
+func archiveSpec(a schema.Archive) ArchiveSpec {
+	out := ArchiveSpec{Path: a.Path, Format: a.Format}
+	for _, image := range a.Images {
+		out.Images = append(out.Images, ArchiveImage(image))
+	}
+	return out
 }
 
 // Inputs returns what the package's hash is made of.

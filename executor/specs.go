@@ -26,6 +26,8 @@ type BuildSpec struct {
 	// Bases are locked images that are not the workspace's. They come from the
 	// store when it has them.
 	Bases []planner.Base
+	// Archives are files of images that are put into the context.
+	Archives []ArchiveSpec
 	// NativeOnly, when set, is the only native platform of a builder that the
 	// build may run on: that of a FROM --platform=$BUILDPLATFORM.
 	NativeOnly string
@@ -41,4 +43,18 @@ type ImageUse struct {
 	Name     string
 	Package  string
 	Platform string
+}
+
+// ArchiveSpec is a file of images that are found before the build.
+type ArchiveSpec struct {
+	// Path and Format are as in Archive.
+	Path, Format string
+	Images       []ArchiveImage
+}
+
+// ArchiveImage is an image of the workspace, or, without Package, one that is
+// fetched by the digest in its Ref.
+type ArchiveImage struct {
+	Ref     string
+	Package string
 }

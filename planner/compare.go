@@ -40,7 +40,7 @@ func reasonFor(in Input, moved map[string]bool) Reason {
 		return ReasonBaseMoved
 	case inputRefresh:
 		return ReasonRefreshDue
-	case inputArg:
+	case inputArg, inputArchive:
 		if slices.ContainsFunc(in.Through, func(p string) bool { return moved[p] }) {
 			return ReasonDependencyChanged
 		}

@@ -29,6 +29,7 @@ func (r *resolver) connect(name string, e *entry) {
 		}
 	}
 	r.useIdleContexts(p)
+	p.useArchives()
 	p.useImageContexts(e.images)
 	p.tidy()
 	for _, edge := range p.Edges {

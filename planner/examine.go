@@ -34,6 +34,9 @@ func (r *resolver) examine(ctx context.Context, d *schema.Declaration, known map
 			return o
 		}
 	}
+	if p.Sources != nil {
+		o.diags = append(o.diags, checkArchives(p)...)
+	}
 	if o.diags.HasErrors() {
 		return o
 	}

@@ -76,6 +76,8 @@ func warnTree(p *Package) hcl.Diagnostics {
 		what = "the packages it depends on"
 	case len(p.Args) > 0:
 		what = "its args"
+	case len(p.Archives) > 0:
+		what = "its archives"
 	case len(p.external) > 0:
 		what = "its base images"
 	default:

@@ -29,6 +29,8 @@ import (
 //     written do not exist any more at that point;
 //   - named contexts: the files of a directory, the locked digest of an image
 //     or, without a lock file, its reference;
+//   - archives of images: path, format, and the reference of each image,
+//     which has a digest unless it is of a workspace package;
 //   - the hash of each workspace package that the image is made from, so a
 //     change reaches all dependents;
 //   - each external image that the Dockerfile names: its locked digest or,
@@ -101,6 +103,7 @@ const (
 	inputLabel      = "label"
 	inputAnnotation = "annotation"
 	inputContext    = "context"
+	inputArchive    = "archive"
 	inputDependency = "dependency"
 	inputImage      = "image"
 	inputOption     = "option"
@@ -124,6 +127,7 @@ func inputs(p *Package, dependency func(name string) string, now time.Time) *Inp
 	w.values(inputLabel, p.Labels)
 	w.values(inputAnnotation, p.Annotations)
 	w.contexts()
+	w.archives()
 	for _, name := range inputPackages(p.Edges) {
 		w.add(inputDependency, name, dependency(name))
 	}

@@ -17,7 +17,7 @@ type Input struct {
 	Kind   string `json:"kind"`
 	Name   string `json:"name"`
 	Digest string `json:"digest"`
-	// Through names the packages that the value was made of, for arguments
-	// that mention other packages.
+	// Through names the packages that the value was made of, for arguments and
+	// archives that mention other packages.
 	Through []string `json:"through,omitempty"`
 }

@@ -78,7 +78,7 @@ type Edge struct {
 
 // Use is one image of the workspace that a node's build uses.
 type Use struct {
-	// Name is what the Dockerfile calls it.
+	// Name is what the Dockerfile calls it, "" for one in an archive.
 	Name     string
 	Package  string
 	Platform string

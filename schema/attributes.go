@@ -18,7 +18,7 @@ var attributeOrder = []string{
 	"allow_outside", "context", "dockerfile", "dockerfile_inline", "target", "platforms", "args", "contexts",
 	"depends_on", "ssh", "network", "labels", "annotations", "tag", "extra_tags", "cache_from", "cache_to",
 	"no_cache", "cache_mode", "refresh", "reproducible", "timeout", "retries", "revision", "pins",
-	"platform", "source", "secret", "attest",
+	"platform", "source", "secret", "archive", "attest",
 }
 
 // attributeReaders read an attribute, or all blocks of a kind, into the
@@ -53,6 +53,7 @@ var attributeReaders = map[string]func(ev *evaluation){
 	"platform":          (*evaluation).readPlatformBlocks,
 	"source":            (*evaluation).readSources,
 	"secret":            (*evaluation).readSecrets,
+	"archive":           (*evaluation).readArchives,
 	"attest":            (*evaluation).readAttest,
 }
 

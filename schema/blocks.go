@@ -92,7 +92,7 @@ var (
 		{Type: "attest"},
 		{Type: "archive", LabelNames: []string{"path"}},
 	}
-	laterInPackage = []string{"archive", "output", "outputs", "sign"}
+	laterInPackage = []string{"output", "outputs", "sign"}
 	packageHints   = map[string]string{
 		"count":       "Use for_each with a set of names: toset([…])",
 		"tags":        "The attributes are tag, for the tag of the hash, and extra_tags, for moving tags",
@@ -122,6 +122,7 @@ var (
 		attributes: []string{"env", "file"},
 		hints:      map[string]string{"value": "Name where the value is read when a build starts: env = … or file = …"},
 	})
+	archiveSpec = newSpec(bodySpec{where: "an archive block", attributes: []string{"images", "format"}})
 	attestSpec  = newSpec(bodySpec{where: "an attest block", attributes: []string{"provenance", "sbom", "scanner"}})
 	groupSpec   = newSpec(bodySpec{where: "a group block", attributes: []string{"packages"}})
 	builderSpec = newSpec(bodySpec{

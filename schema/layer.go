@@ -17,7 +17,7 @@ type layer struct {
 	nested     []*nested
 }
 
-// nested is a platform, source, secret or attest block.
+// nested is a platform, source, secret, archive or attest block.
 type nested struct {
 	kind       string
 	label      string
@@ -34,7 +34,7 @@ var mapAttributes = []string{"args", "labels", "annotations", "contexts"}
 
 // nestedSpecs are the blocks inside of package and defaults blocks.
 var nestedSpecs = map[string]*bodySpec{
-	"platform": platformSpec, "source": sourceSpec, "secret": secretSpec, "attest": attestSpec,
+	"platform": platformSpec, "source": sourceSpec, "secret": secretSpec, "attest": attestSpec, "archive": archiveSpec,
 }
 
 // permissions says what an attribute's expression may mention.

@@ -32,6 +32,7 @@ type Package struct {
 	// DependsOn names packages that come first without being an input of the image.
 	DependsOn []string
 	Sources   []Source
+	Archives  []Archive
 	Secrets   []Secret
 	SSH       []string
 	// Network is "none", "default" or "host".
@@ -112,7 +113,7 @@ type Attest struct {
 // Range is where the attribute or block name was set, for diagnostics; the
 // package block's own range when it was not. Parts have names of their own:
 // args.NAME, contexts.NAME, labels.NAME, annotations.NAME, source.PATH (as in
-// Source.Path), secret.ID and platform.PLATFORM.
+// Source.Path), archive.PATH, secret.ID and platform.PLATFORM.
 func (p *Package) Range(name string) hcl.Range {
 	if r, ok := p.parts[name]; ok {
 		return r

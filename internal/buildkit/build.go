@@ -40,7 +40,7 @@ func (c *Client) Build(ctx context.Context, req *executor.BuildRequest, progress
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx) // a solve would take seconds to see it
 	}
-	s, err := c.newSolve(req)
+	s, err := c.newSolve(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ type solve struct {
 	trees []*tree
 }
 
-func (c *Client) newSolve(req *executor.BuildRequest) (*solve, error) {
+func (c *Client) newSolve(ctx context.Context, req *executor.BuildRequest) (*solve, error) {
 	s := &solve{opt: client.SolveOpt{
 		Frontend:       "dockerfile.v0",
 		FrontendAttrs:  frontendAttrs(req),
@@ -91,7 +91,7 @@ func (c *Client) newSolve(req *executor.BuildRequest) (*solve, error) {
 		}},
 		Session: []session.Attachable{c.auth},
 	}}
-	if err := s.addLocals(req); err != nil {
+	if err := s.addLocals(ctx, c, req); err != nil {
 		return nil, err
 	}
 	if err := s.addContexts(req); err != nil {
@@ -167,12 +167,17 @@ func exportAttrs(req *executor.BuildRequest) map[string]string {
 // addLocals adds the context, the Dockerfile and named contexts that are
 // directories. As inputs they are taken as they are: BuildKit applies no
 // .dockerignore to them, which has been done.
-func (s *solve) addLocals(req *executor.BuildRequest) error {
-	context, err := newTree(req.Files)
+func (s *solve) addLocals(ctx context.Context, c *Client, req *executor.BuildRequest) error {
+	archives, made, err := c.archives(ctx, req)
 	if err != nil {
 		return err
 	}
-	s.addLocal("context", context)
+	files, err := newTree(slices.Concat(req.Files, archives))
+	if err != nil {
+		return err
+	}
+	files.made = made
+	s.addLocal("context", files)
 	s.addLocal("dockerfile", newFile(insidePath(req.DockerfileName), req.Dockerfile))
 	for name, files := range req.LocalContexts {
 		t, err := newTree(files)

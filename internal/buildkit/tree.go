@@ -38,6 +38,7 @@ type tree struct {
 	entries []*types.Stat // parents before children
 	files   map[string]planner.File
 	inline  map[string][]byte // content that is in memory
+	made    map[string]generator
 	// onFailure is called when a file is not as planned; may be nil. It is set
 	// before the tree is read.
 	onFailure func()
@@ -141,6 +142,9 @@ func (t *tree) Walk(ctx context.Context, target string, fn fs.WalkDirFunc) error
 func (t *tree) Open(name string) (io.ReadCloser, error) {
 	if content, ok := t.inline[name]; ok {
 		return io.NopCloser(bytes.NewReader(content)), nil
+	}
+	if write, ok := t.made[name]; ok {
+		return write.open(t), nil
 	}
 	f, ok := t.files[name]
 	if !ok {

@@ -16,6 +16,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/internal/imagearchive"
 	"github.com/stowage-build/stowage/internal/imageindex"
 )
 
@@ -164,7 +165,10 @@ func (d *Daemon) send(ctx context.Context, image ocispec.Descriptor, tag string)
 	r, w := io.Pipe()
 	written := make(chan error, 1)
 	go func() {
-		err := writeArchive(ctx, w, d.store, image, tag)
+		err := imagearchive.Write(ctx, w, d.store, imagearchive.Both, []imagearchive.Image{{Name: tag, Manifest: image}})
+		if err != nil {
+			err = fmt.Errorf("read %s from the store: %w", image.Digest, err)
+		}
 		_ = w.CloseWithError(err)
 		written <- err
 	}()

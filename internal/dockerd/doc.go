@@ -3,5 +3,6 @@
 //
 // Open finds the engine as the docker command does (endpoint.go) and sees that
 // it answers. Daemon.Load gives it images (daemon.go), as one archive each that
-// is both an OCI layout and what docker load has always read (archive.go).
+// is both an OCI layout and what docker load has always read
+// (internal/imagearchive).
 package dockerd

@@ -70,7 +70,7 @@ func stored(name, from string) (endpoint, error) {
 		store.EndpointTypeGetter(docker.DockerEndpoint, func() any { return &docker.EndpointMeta{} }),
 	))
 	wrong := func(err error) (endpoint, error) {
-		return endpoint{}, fmt.Errorf("Docker context %q, named by %s: %w", name, from, err)
+		return endpoint{}, fmt.Errorf("the Docker context %q, named by %s: %w", name, from, err)
 	}
 	meta, err := contexts.GetMetadata(name)
 	if err != nil {

@@ -3,9 +3,6 @@ workspace {
 }
 
 package "a" {
-  archive "images.tar" { # ERROR: "archive" is not supported yet
-    images = ["docker.io/library/x"]
-  }
   sign {        # ERROR: "sign" is not supported yet
   }
   output = "x"  # ERROR: "output" is not supported yet

@@ -55,6 +55,11 @@ defaults {
 package "base" {
   network           = "none"
   dockerfile_inline = "FROM scratch\n"
+
+  archive "images/alpine.tar" {
+    images = ["alpine:3.20@sha256:0123456789012345678901234567890123456789012345678901234567890123"]
+    format = "oci"
+  }
 }
 
 group "tools" {
