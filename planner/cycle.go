@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/distribution/reference"
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/stowage-build/stowage/graph"
@@ -38,8 +37,8 @@ func (r *resolver) releaseSoft() bool {
 // leave leaves e's uses of dep at explicit tags to the registry.
 func (r *resolver) leave(e *entry, dep string) {
 	for _, use := range e.images {
-		named, err := reference.ParseNormalizedNamed(use.Name)
-		if err == nil && use.Context == "" && slices.Contains(r.repos[named.Name()], dep) && !r.isSettled(e.pkg, use) {
+		name := r.parsed.parse(use.Name)
+		if name.err == nil && use.Context == "" && slices.Contains(r.repos[name.repository], dep) && !r.isSettled(e.pkg, use) {
 			r.respect(e.pkg, use, dep)
 			e.released = append(e.released, release{dep, use})
 		}
@@ -60,7 +59,7 @@ func (r *resolver) checkReleased() {
 	for _, name := range r.names {
 		e := r.entries[name]
 		for _, was := range e.released {
-			if dep := r.entries[was.dep].pkg; dep != nil && dep.Tag == tagOf(was.use.Name) {
+			if dep := r.entries[was.dep].pkg; dep != nil && dep.Tag == r.parsed.parse(was.use.Name).tag {
 				r.use(e.pkg, was.dep, was.use)
 			}
 		}

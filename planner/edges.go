@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/distribution/reference"
 	"github.com/hashicorp/hcl/v2"
 )
 
@@ -47,19 +46,14 @@ func (p *Package) tidy() {
 
 // connectImage decides what an image name of the Dockerfile stands for.
 func (r *resolver) connectImage(p *Package, e *entry, use imageUse) {
-	named, err := reference.ParseNormalizedNamed(use.Name)
-	if err != nil {
+	name := r.parsed.parse(use.Name)
+	if name.err != nil {
 		r.diags = append(r.diags, useDiagnostic(p, use, "Bad image name",
-			fmt.Sprintf("%s %q: %v.", use.Instruction, use.Name, err)))
+			fmt.Sprintf("%s %q: %v.", use.Instruction, use.Name, name.err)))
 		return
 	}
-	candidates := r.repos[named.Name()]
-	_, digested := named.(reference.Digested)
-	tag := "latest"
-	if t, ok := named.(reference.Tagged); ok {
-		tag = t.Tag()
-	}
-	floating := tag == "latest" && !digested
+	candidates := r.repos[name.repository]
+	floating := (name.tag == "" || name.tag == "latest") && !name.digested
 	switch {
 	case len(candidates) == 0:
 		p.useExternal(use)
@@ -69,7 +63,7 @@ func (r *resolver) connectImage(p *Package, e *entry, use imageUse) {
 				use.Instruction, use.Name, strings.Join(candidates, ", "))))
 	case floating, p.Pins == "follow" && len(candidates) == 1 && candidates[0] != p.Name:
 		r.use(p, candidates[0], use)
-	case digested:
+	case name.digested:
 		r.respect(p, use, candidates[0])
 	default:
 		r.connectPinned(p, e, use, candidates)
@@ -89,7 +83,7 @@ func (r *resolver) connectPinned(p *Package, e *entry, use imageUse, candidates 
 			r.await(p.Name, e.soft, name)
 			return // settled when the package is finished
 		}
-		if dep.pkg != nil && dep.pkg.Tag == tagOf(use.Name) {
+		if dep.pkg != nil && dep.pkg.Tag == r.parsed.parse(use.Name).tag {
 			r.use(p, name, use)
 			return
 		}
@@ -101,13 +95,11 @@ func (r *resolver) connectPinned(p *Package, e *entry, use imageUse, candidates 
 func (r *resolver) settle(e *entry, name string, dep *Package) {
 	p := e.pkg
 	for _, use := range e.images {
-		named, err := reference.ParseNormalizedNamed(use.Name)
-		if err != nil || use.Context != "" || !slices.Contains(r.repos[named.Name()], name) || r.isSettled(p, use) {
+		image := r.parsed.parse(use.Name)
+		if image.tag == "" || use.Context != "" || !slices.Contains(r.repos[image.repository], name) || r.isSettled(p, use) {
 			continue
 		}
-		if _, tagged := named.(reference.Tagged); tagged {
-			r.connectPinned(p, e, use, r.repos[named.Name()])
-		}
+		r.connectPinned(p, e, use, r.repos[image.repository])
 	}
 	p.tidy()
 }
@@ -229,26 +221,4 @@ func useDiagnostic(p *Package, use imageUse, summary, detail string) *hcl.Diagno
 // shortLocation is file:line,column.
 func shortLocation(rng hcl.Range) string {
 	return fmt.Sprintf("%s:%d,%d", rng.Filename, rng.Start.Line, rng.Start.Column)
-}
-
-// normalRepository returns a repository name in the form that names in
-// Dockerfiles are compared in, docker.io/library written out.
-func normalRepository(repository string) string {
-	named, err := reference.ParseNormalizedNamed(repository)
-	if err != nil {
-		return repository
-	}
-	return named.Name()
-}
-
-// tagOf returns the tag of an image name, "" when it has none.
-func tagOf(name string) string {
-	named, err := reference.ParseNormalizedNamed(name)
-	if err != nil {
-		return ""
-	}
-	if t, ok := named.(reference.Tagged); ok {
-		return t.Tag()
-	}
-	return ""
 }

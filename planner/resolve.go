@@ -96,6 +96,7 @@ type resolver struct {
 
 	entries map[string]*entry
 	names   []string // sorted
+	parsed  imageNames
 	queue   []string // that can start their next phase
 	// waiters are the packages that wait for one, or did.
 	waiters map[string]map[string]bool
@@ -107,12 +108,14 @@ func newResolver(ws *schema.Workspace, opts ResolveOptions) *resolver {
 	r := &resolver{
 		ws: ws, opts: opts,
 		repos:   map[string][]string{},
+		parsed:  imageNames{},
 		entries: map[string]*entry{},
 		waiters: map[string]map[string]bool{},
 	}
 	for _, d := range ws.Packages {
 		r.names = append(r.names, d.Name)
-		r.repos[normalRepository(d.Repository)] = append(r.repos[normalRepository(d.Repository)], d.Name)
+		repository := r.parsed.parse(d.Repository).repository
+		r.repos[repository] = append(r.repos[repository], d.Name)
 		e := &entry{decl: d, needs: map[string]bool{}, soft: map[string]bool{}}
 		for _, ref := range d.References {
 			r.await(d.Name, e.needs, ref.Package)

@@ -21,6 +21,22 @@ var _ planner.Dockerfiles = Analyzer{}
 // Analyze returns the images that the stages reachable from opts.Target name.
 // An error is an *Error.
 func (Analyzer) Analyze(content []byte, opts planner.AnalyzeOptions) (*planner.Dockerfile, error) {
+	f, err := parse(content)
+	if err != nil {
+		return nil, err
+	}
+	return f.analyze(opts)
+}
+
+// file is a parsed Dockerfile. Analyzing it does not change it.
+type file struct {
+	stages  []instructions.Stage
+	globals []instructions.ArgCommand
+	escape  rune
+	syntax  string
+}
+
+func parse(content []byte) (*file, error) {
 	if len(bytes.TrimSpace(content)) == 0 {
 		return nil, &Error{Err: errors.New("the Dockerfile is empty")}
 	}
@@ -28,27 +44,31 @@ func (Analyzer) Analyze(content []byte, opts planner.AnalyzeOptions) (*planner.D
 	if err != nil {
 		return nil, located(err)
 	}
-	stages, globals, err := instructions.Parse(parsed.AST, nil)
-	if err != nil {
+	f := &file{escape: parsed.EscapeToken}
+	if f.stages, f.globals, err = instructions.Parse(parsed.AST, nil); err != nil {
 		return nil, located(err)
 	}
-	if len(stages) == 0 {
+	if len(f.stages) == 0 {
 		return nil, &Error{Err: errors.New("the Dockerfile has no FROM instruction")}
 	}
+	f.syntax, _, _, _ = parser.DetectSyntax(content)
+	return f, nil
+}
+
+func (f *file) analyze(opts planner.AnalyzeOptions) (*planner.Dockerfile, error) {
 	a := &analysis{
-		opts: opts, lex: shell.NewLex(parsed.EscapeToken), contexts: contextNames(opts.Contexts),
+		opts: opts, lex: shell.NewLex(f.escape), contexts: contextNames(opts.Contexts),
 		byName: map[string]*stage{}, args: map[string]bool{}, triggers: map[string][]string{},
 	}
 	for name, triggers := range opts.OnBuild {
 		a.triggers[normalName(name)] = triggers
 	}
-	target, err := a.read(stages, globals)
+	target, err := a.read(f.stages, f.globals)
 	if err != nil {
 		return nil, err
 	}
-	syntax, _, _, _ := parser.DetectSyntax(content)
 	return &planner.Dockerfile{
-		Images: a.images, Args: slices.Sorted(maps.Keys(a.args)), Syntax: syntax, OnBuild: target.onBuild(),
+		Images: a.images, Args: slices.Sorted(maps.Keys(a.args)), Syntax: f.syntax, OnBuild: target.onBuild(),
 	}, nil
 }
 

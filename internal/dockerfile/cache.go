@@ -14,6 +14,7 @@ import (
 	"slices"
 	"sync"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/moby/sys/atomicwriter"
 
 	"github.com/stowage-build/stowage/planner"
@@ -36,6 +37,8 @@ type Cache struct {
 	// version is of the parser, part of every key.
 	version string
 	load    sync.Once
+	// parsed are the Dockerfiles that were parsed last.
+	parsed *lru.Cache[cacheKey, *file]
 
 	mu sync.Mutex
 	// known is what the file had, used what was asked for.
@@ -47,7 +50,16 @@ var _ planner.Dockerfiles = (*Cache)(nil)
 
 // NewCache returns the cache in a file, which need not exist. It is read when
 // it is first needed.
-func NewCache(path string) *Cache { return &Cache{path: path, version: parserVersion()} }
+func NewCache(path string) *Cache {
+	parsed, err := lru.New[cacheKey, *file](parsedAtOnce)
+	if err != nil {
+		panic(err) // the size is positive
+	}
+	return &Cache{path: path, version: parserVersion(), parsed: parsed}
+}
+
+// parsedAtOnce is more than the goroutines that analyze Dockerfiles at a time.
+const parsedAtOnce = 64
 
 // parserVersion is the version of the BuildKit that Dockerfiles are parsed
 // with, "" where it is not recorded: in tests.
@@ -71,7 +83,11 @@ func (c *Cache) Analyze(content []byte, opts planner.AnalyzeOptions) (*planner.D
 	if df := c.find(key); df != nil {
 		return df, nil
 	}
-	df, err := Analyzer{}.Analyze(content, opts)
+	f, err := c.parse(content)
+	if err != nil {
+		return nil, err
+	}
+	df, err := f.analyze(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +95,20 @@ func (c *Cache) Analyze(content []byte, opts planner.AnalyzeOptions) (*planner.D
 	defer c.mu.Unlock()
 	c.used[key], c.added = df, true
 	return df, nil
+}
+
+// parse parses a Dockerfile once for all the platforms it is analyzed for, one
+// after the other.
+func (c *Cache) parse(content []byte) (*file, error) {
+	key := sha256.Sum256(content)
+	if f, ok := c.parsed.Get(key); ok {
+		return f, nil
+	}
+	f, err := parse(content)
+	if err == nil {
+		c.parsed.Add(key, f)
+	}
+	return f, err
 }
 
 func (c *Cache) find(key cacheKey) *planner.Dockerfile {

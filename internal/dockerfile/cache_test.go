@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/stowage-build/stowage/planner"
@@ -117,4 +119,25 @@ func TestCacheDamaged(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCacheShares: a Dockerfile that is parsed once gives each platform what it
+// would give it alone, at the same time too.
+func TestCacheShares(t *testing.T) {
+	content := []byte(cachedContent + "RUN --mount=from=$V-none --mount=type=cache,target=/c true\n")
+	c := NewCache("")
+	var wait sync.WaitGroup
+	for i := range 32 {
+		wait.Go(func() {
+			opts := cachedOptions()
+			opts.Platform = []string{"linux/amd64", "linux/arm64", "linux/riscv64"}[i%3]
+			opts.Args["V"] = strconv.Itoa(i)
+			have, err := c.Analyze(content, opts)
+			want, alone := Analyzer{}.Analyze(content, opts)
+			if err != nil || alone != nil || !reflect.DeepEqual(have, want) {
+				t.Errorf("%+v, %v; want %+v, %v", have, err, want, alone)
+			}
+		})
+	}
+	wait.Wait()
 }
