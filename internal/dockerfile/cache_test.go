@@ -124,7 +124,7 @@ func TestCacheDamaged(t *testing.T) {
 // TestCacheShares: a Dockerfile that is parsed once gives each platform what it
 // would give it alone, at the same time too.
 func TestCacheShares(t *testing.T) {
-	content := []byte(cachedContent + "RUN --mount=from=$V-none --mount=type=cache,target=/c true\n")
+	content := []byte(cachedContent + "RUN --mount=from=tools,target=/t --mount=type=cache,target=/c true\n")
 	c := NewCache("")
 	var wait sync.WaitGroup
 	for i := range 32 {
