@@ -43,10 +43,10 @@ type packageBlock struct {
 func (b *packageBlock) keys() []string { return slices.Sorted(maps.Keys(b.instances)) }
 
 // declarePackage takes note of a package block.
-func (l *loader) declarePackage(f *file, s *scope, block *hcl.Block) {
+func (l *loader) declarePackage(f *file, block *hcl.Block) {
 	name := block.Labels[0]
-	c, diags := packageSpec.content(block.Body, f.src)
-	l.add(diags...)
+	read := f.packages[block]
+	l.add(read.diags...)
 	if !nameRule.MatchString(name) {
 		l.add(errorAt(block.LabelRanges[0], "Bad package name", "%q: use letters, digits, _ and -, beginning with a letter. The image may be called otherwise: set image.", name))
 	}
@@ -54,9 +54,11 @@ func (l *loader) declarePackage(f *file, s *scope, block *hcl.Block) {
 		l.add(duplicate("package", name, block, first.rng))
 		return
 	}
-	own, diags := newLayer(c, s, block.DefRange, false)
-	l.add(diags...)
-	b := &packageBlock{name: name, rng: block.DefRange, scope: s, own: own, forEach: own.attributes["for_each"], instances: map[string]*Declaration{}}
+	l.add(read.layerDiags...)
+	b := &packageBlock{
+		name: name, rng: block.DefRange, scope: f.scope, own: read.own,
+		forEach: read.own.attributes["for_each"], instances: map[string]*Declaration{},
+	}
 	l.env.blocks[name] = b
 	l.packages = append(l.packages, b)
 }

@@ -154,7 +154,11 @@ func (l *loader) variableValues() cty.Value {
 func (l *loader) read(names []string) []*file {
 	files := make([]*file, len(names))
 	diags := make([]hcl.Diagnostics, len(names))
-	parallel(len(names), func(i int) { files[i], diags[i] = l.env.readFile(names[i]) })
+	parallel(len(names), func(i int) {
+		if files[i], diags[i] = l.env.readFile(names[i]); files[i].body != nil {
+			diags[i] = append(diags[i], files[i].decode(l.env)...)
+		}
+	})
 	var usable []*file
 	for i, f := range files {
 		l.add(diags[i]...)
@@ -185,10 +189,8 @@ func parallel(n int, do func(i int)) {
 
 // declare takes note of a file's blocks.
 func (l *loader) declare(f *file) {
-	c, diags := fileSpec.content(f.body, f.src)
-	l.add(diags...)
-	s := l.env.newScope(f.dir, f.src)
-	for _, b := range c.blocks {
+	s := f.scope
+	for _, b := range f.blocks {
 		switch b.Type {
 		case "workspace":
 			if f.dir != "." {
@@ -201,7 +203,7 @@ func (l *loader) declare(f *file) {
 		case "variable":
 			l.declareVariable(f, s, b)
 		case "package":
-			l.declarePackage(f, s, b)
+			l.declarePackage(f, b)
 		case "group":
 			l.groups = append(l.groups, &hclBlock{b, s})
 		case "builder":

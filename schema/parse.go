@@ -20,6 +20,36 @@ type file struct {
 	dir  string
 	src  []byte
 	body hcl.Body // nil when the file could not be read or has syntax errors
+
+	scope    *scope
+	blocks   []*hcl.Block
+	packages map[*hcl.Block]*readPackage
+}
+
+// readPackage is a package block as it stands in its file.
+type readPackage struct {
+	own *layer
+	// diags are about names in the block, layerDiags about what they say.
+	diags, layerDiags hcl.Diagnostics
+}
+
+// decode finds the file's blocks, and reads those that there are many of: this
+// is done for all files at once.
+func (f *file) decode(env *environment) hcl.Diagnostics {
+	c, diags := fileSpec.content(f.body, f.src)
+	f.scope, f.blocks = env.newScope(f.dir, f.src), c.blocks
+	f.packages = map[*hcl.Block]*readPackage{}
+	for _, b := range f.blocks {
+		if b.Type != "package" {
+			continue
+		}
+		p := &readPackage{}
+		var c *content
+		c, p.diags = packageSpec.content(b.Body, f.src)
+		p.own, p.layerDiags = newLayer(c, f.scope, b.DefRange, false)
+		f.packages[b] = p
+	}
+	return diags
 }
 
 var start = hcl.Pos{Line: 1, Column: 1}
