@@ -10,7 +10,6 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/sirupsen/logrus"
@@ -31,18 +30,11 @@ const (
 	exitInterrupted = 130
 )
 
-// gcPercent lets the heap grow to four times what is in use before it is
-// collected (runtime/debug.SetGCPercent): commands end soon, and a plan of a
-// large workspace spends less of its time on it. GOGC goes before it.
-const gcPercent = 300
-
 func main() {
 	if stowage.Reexec() {
 		return
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	tuneGC()
 	// Libraries log connections that end as if that were news.
 	log.SetOutput(io.Discard)
 	logrus.SetOutput(io.Discard)
