@@ -88,20 +88,25 @@ func TestRefused(t *testing.T) {
 			h.plan.Errored = true
 			h.plan.Diagnostics = []planner.Diagnostic{{Severity: "note", Summary: "n"}, {Severity: "error", Summary: "Package a is dirty", Detail: "Commit it."}}
 		}, "the plan has errors: Package a is dirty: Commit it."},
-		"not applyable":    {"build:a", func(h *harness) { h.plan.Applyable = false }, "not applyable"},
-		"no plan":          {"build:a", func(h *harness) { h.plan = nil }, "there is no plan"},
-		"schedule":         {"build:a", func(h *harness) { h.opts.Schedule = "later" }, `unknown schedule "later"`},
-		"missing need":     {"build:a", func(h *harness) { h.plan.Steps[0].Needs = []string{"build:b"} }, "needs build:b, which is not in the plan"},
-		"twice":            {"build:a\nbuild:a", nil, "build:a:linux/amd64 is in the plan twice"},
-		"cycle":            {"build:a < build:b\nbuild:b < build:a", nil, "build:a:linux/amd64 → build:b:linux/amd64 → build:a:linux/amd64"},
-		"itself":           {"index:a < index:a", nil, "index:a → index:a"},
-		"unknown kind":     {"sing:a", nil, `unknown kind "sing"`},
-		"load":             {"load:a", nil, "load:a needs a container engine"},
-		"unknown package":  {"build:a", func(h *harness) { h.plan.Packages = nil }, `package "a", which the plan does not have`},
-		"need of a tag":    {"push:a\ntag:a:x < push:a\npush:b < tag:a:x", nil, "tags move after everything else"},
-		"no registry":      {"push:a", func(h *harness) { h.ports.Registry = nil }, "push:a needs a registry"},
-		"no store":         {"build:a", func(h *harness) { h.ports.Store = nil }, "needs a store"},
-		"no builder":       {"build:a", func(h *harness) { h.ports.Builders = nil }, "no builder at all"},
+		"not applyable":   {"build:a", func(h *harness) { h.plan.Applyable = false }, "not applyable"},
+		"no plan":         {"build:a", func(h *harness) { h.plan = nil }, "there is no plan"},
+		"schedule":        {"build:a", func(h *harness) { h.opts.Schedule = "later" }, `unknown schedule "later"`},
+		"missing need":    {"build:a", func(h *harness) { h.plan.Steps[0].Needs = []string{"build:b"} }, "needs build:b, which is not in the plan"},
+		"twice":           {"build:a\nbuild:a", nil, "build:a:linux/amd64 is in the plan twice"},
+		"cycle":           {"build:a < build:b\nbuild:b < build:a", nil, "build:a:linux/amd64 → build:b:linux/amd64 → build:a:linux/amd64"},
+		"itself":          {"index:a < index:a", nil, "index:a → index:a"},
+		"unknown kind":    {"sing:a", nil, `unknown kind "sing"`},
+		"load":            {"load:a", nil, "load:a needs a container engine"},
+		"unknown package": {"build:a", func(h *harness) { h.plan.Packages = nil }, `package "a", which the plan does not have`},
+		"need of a tag":   {"push:a\ntag:a:x < push:a\npush:b < tag:a:x", nil, "tags move after everything else"},
+		"no registry":     {"push:a", func(h *harness) { h.ports.Registry = nil }, "push:a needs a registry"},
+		"no store":        {"build:a", func(h *harness) { h.ports.Store = nil }, "needs a store"},
+		"no builder":      {"build:a", func(h *harness) { h.ports.Builders = nil }, "no builder at all"},
+		"no emulator": {"build:a:linux/arm64", func(h *harness) {
+			h.change = func(_ string, spec *executor.BuildSpec) { spec.Runs = []string{amd64, arm64} }
+			h.ports.Builders[0].Runs = []string{amd64 + "/v2"}
+			h.ports.Builders[0].Lacks = func(platform string) string { return "Get one for " + platform }
+		}, "step build:a:linux/arm64: builder one cannot run programs for linux/arm64, which RUN instructions are; it runs those for linux/amd64/v2. Get one for linux/arm64"},
 		"builder platform": {"build:a:linux/arm64", func(h *harness) { h.ports.Builders[0].Platforms = []string{amd64} }, "no builder builds for linux/arm64; there is builder one for linux/amd64"},
 		"native platform": {"build:a", func(h *harness) {
 			h.ports.Builders[0].Native = arm64

@@ -250,6 +250,12 @@ type BuilderPort struct {
 	Platforms []string
 	// Native is its own platform: that of FROM --platform=$BUILDPLATFORM.
 	Native string
+	// Runs are the platforms whose programs it runs, by itself or with an
+	// emulator; none means every platform. It counts for builds that run any.
+	Runs []string
+	// Lacks, which may be nil, says what the builder's machine needs to run the
+	// programs of a platform.
+	Lacks func(platform string) string
 	// Slots is how many builds it takes at once; less than 1 counts as 1.
 	Slots int
 }

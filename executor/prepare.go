@@ -127,10 +127,33 @@ func (p *preparation) checkBuild(t *task) {
 	}
 	t.spec = spec
 	p.require(t, p.ports.Fetcher != nil || !spec.fetches(), "way to get images by digest")
-	suits := func(b BuilderPort) bool { return classOf(t).suits(b) }
-	if !slices.ContainsFunc(p.ports.Builders, suits) {
-		p.problem("step %s: no builder builds for %s%s; there is %s", s.ID, s.Platform, onNative(spec), describe(p.ports.Builders))
+	c := classOf(t)
+	if slices.ContainsFunc(p.ports.Builders, c.suits) {
+		return
 	}
+	if !slices.ContainsFunc(p.ports.Builders, c.meant) {
+		p.problem("step %s: no builder builds for %s%s; there is %s", s.ID, s.Platform, onNative(spec), describe(p.ports.Builders))
+		return
+	}
+	for _, b := range p.ports.Builders {
+		if c.meant(b) {
+			p.problem("step %s: %s", s.ID, lacks(b, c.cannotRun(b)))
+		}
+	}
+}
+
+// lacks says that a builder cannot run programs of platforms, and what would
+// help.
+func lacks(b BuilderPort, platforms []string) string {
+	text := fmt.Sprintf("builder %s cannot run programs for %s, which RUN instructions are; it runs those for %s",
+		b.Name, strings.Join(platforms, " and "), strings.Join(b.Runs, ", "))
+	if b.Lacks == nil {
+		return text
+	}
+	for _, platform := range platforms {
+		text += ". " + b.Lacks(platform)
+	}
+	return text
 }
 
 func onNative(spec *BuildSpec) string {

@@ -3,6 +3,7 @@ package executor
 import (
 	"container/heap"
 	"slices"
+	"strings"
 )
 
 // class is what decides where a task may run. Tasks of one class are placed
@@ -10,19 +11,46 @@ import (
 type class struct {
 	build            bool
 	platform, native string
+	runs             string // platforms, with commas between them
 }
 
 func classOf(t *task) class {
 	if t.spec == nil {
 		return class{}
 	}
-	return class{build: true, platform: t.step.Platform, native: t.spec.NativeOnly}
+	return class{build: true, platform: t.step.Platform, native: t.spec.NativeOnly, runs: strings.Join(t.spec.Runs, ",")}
 }
 
 // suits reports whether builds of the class may run on the builder.
-func (c class) suits(b BuilderPort) bool {
+func (c class) suits(b BuilderPort) bool { return c.meant(b) && len(c.cannotRun(b)) == 0 }
+
+// meant reports whether the builder is one for the class, whatever programs it
+// can run.
+func (c class) meant(b BuilderPort) bool {
 	return (len(b.Platforms) == 0 || slices.Contains(b.Platforms, c.platform)) &&
 		(c.native == "" || c.native == b.Native)
+}
+
+// cannotRun returns the platforms whose programs the builder does not run and
+// builds of the class do. Variants are not told apart: whether a processor has
+// one is for the programs to find out.
+func (c class) cannotRun(b BuilderPort) []string {
+	if c.runs == "" || len(b.Runs) == 0 {
+		return nil
+	}
+	var out []string
+	for _, platform := range strings.Split(c.runs, ",") {
+		if !slices.ContainsFunc(b.Runs, func(have string) bool { return architecture(have) == architecture(platform) }) {
+			out = append(out, platform)
+		}
+	}
+	return out
+}
+
+// architecture is a platform without its variant: os/arch.
+func architecture(platform string) string {
+	parts := strings.SplitN(platform, "/", 3)
+	return strings.Join(parts[:min(2, len(parts))], "/")
 }
 
 // queue holds ready tasks: the one with the longest way to the end first, or,

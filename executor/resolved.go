@@ -60,7 +60,7 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 			CacheFrom: p.CacheFrom, CacheTo: p.CacheTo,
 			Provenance: p.Attest.Provenance, SBOM: p.Attest.SBOM, Scanner: p.Attest.Scanner,
 		},
-		NativeOnly: p.NativeOnly(platform), Timeout: p.Timeout, Retries: p.Retries,
+		NativeOnly: p.NativeOnly(platform), Runs: p.Runs(platform), Timeout: p.Timeout, Retries: p.Retries,
 	}
 	if o.Timeout > 0 {
 		spec.Timeout = o.Timeout

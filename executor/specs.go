@@ -31,6 +31,8 @@ type BuildSpec struct {
 	// NativeOnly, when set, is the only native platform of a builder that the
 	// build may run on: that of a FROM --platform=$BUILDPLATFORM.
 	NativeOnly string
+	// Runs are the platforms whose programs the build runs.
+	Runs []string
 	// Timeout bounds one attempt; 0 is no bound.
 	Timeout time.Duration
 	// Retries is how often a failed build is tried again. Transient faults are

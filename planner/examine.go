@@ -155,7 +155,7 @@ func (r *resolver) readImages(p *Package, t triggers) ([]imageUse, hcl.Diagnosti
 			break // the other platforms would say the same
 		}
 		p.DockerfileArgs = df.Args
-		p.nodes[platform] = &nodeUses{onBuild: df.OnBuild}
+		p.nodes[platform] = &nodeUses{onBuild: df.OnBuild, runs: r.runs(p, platform, df, t[platform])}
 		bound := r.bound(p, platform, t[platform])
 		for _, use := range df.Images {
 			uses = append(uses, imageUse{ImageUse: use, node: platform, native: bound(use)})
@@ -172,17 +172,40 @@ func (r *resolver) analyze(p *Package, platform, native string, onBuild map[stri
 	})
 }
 
+// runs are the platforms whose programs any builder of the node must run. What
+// a builder runs as its own platform's is not among them.
+func (r *resolver) runs(p *Package, platform string, df *Dockerfile, onBuild map[string][]string) []string {
+	if !mentionsBuilder(p.DockerfileContent) {
+		return df.Runs
+	}
+	other, err := r.analyze(p, platform, r.otherNative(platform), onBuild)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, run := range df.Runs {
+		if slices.Contains(other.Runs, run) {
+			out = append(out, run)
+		}
+	}
+	return out
+}
+
+// otherNative is a platform that is not the builder's own.
+func (r *resolver) otherNative(platform string) string {
+	if r.native(platform) == "linux/amd64" {
+		return "linux/arm64"
+	}
+	return "linux/amd64"
+}
+
 // bound returns a function that reports whether a use depends on the native
 // platform of the builder: whether it would be gone on another.
 func (r *resolver) bound(p *Package, platform string, onBuild map[string][]string) func(ImageUse) bool {
 	if !mentionsBuilder(p.DockerfileContent) {
 		return func(ImageUse) bool { return false }
 	}
-	other := "linux/amd64"
-	if r.native(platform) == other {
-		other = "linux/arm64"
-	}
-	df, err := r.analyze(p, platform, other, onBuild)
+	df, err := r.analyze(p, platform, r.otherNative(platform), onBuild)
 	return func(use ImageUse) bool { return err != nil || !slices.Contains(df.Images, use) }
 }
 

@@ -109,6 +109,9 @@ type Dockerfile struct {
 	// OnBuild are the ONBUILD instructions that the target leaves to images
 	// built on it.
 	OnBuild []string
+	// Runs are the platforms whose programs RUN instructions run, of stages
+	// that the target reaches; normalised and sorted.
+	Runs []string
 }
 
 // ImageUse is one image name in a Dockerfile.

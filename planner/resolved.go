@@ -62,6 +62,8 @@ type nodeUses struct {
 	uses []Use
 	// nativeOnly is set when the result depends on the builder's own platform.
 	nativeOnly string
+	// runs are the platforms whose programs its builder must run.
+	runs []string
 	// onBuild are the ONBUILD instructions that it leaves to its dependents.
 	onBuild []string
 }
@@ -102,6 +104,16 @@ func (p *Package) NativeOnly(platform string) string {
 		return n.nativeOnly
 	}
 	return ""
+}
+
+// Runs returns the platforms whose programs a builder of this node must run,
+// by itself or with an emulator: those of its RUN instructions. Instructions
+// that base images leave are among them as far as they are known.
+func (p *Package) Runs(platform string) []string {
+	if n := p.nodes[platform]; n != nil {
+		return n.runs
+	}
+	return nil
 }
 
 // ArgsFor returns the build arguments for a platform, overrides applied.

@@ -68,7 +68,7 @@ func (f *file) analyze(opts planner.AnalyzeOptions) (*planner.Dockerfile, error)
 		return nil, err
 	}
 	return &planner.Dockerfile{
-		Images: a.images, Args: slices.Sorted(maps.Keys(a.args)), Syntax: f.syntax, OnBuild: target.onBuild(),
+		Images: a.images, Args: slices.Sorted(maps.Keys(a.args)), Syntax: f.syntax, OnBuild: target.onBuild(), Runs: a.runs(),
 	}, nil
 }
 

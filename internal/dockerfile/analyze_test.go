@@ -90,3 +90,30 @@ func FuzzAnalyze(f *testing.F) {
 		})
 	})
 }
+
+// TestRuns: the platforms whose programs the stages run that the target needs.
+func TestRuns(t *testing.T) {
+	for content, want := range map[string]string{
+		"FROM scratch\nCOPY a /\n": "",
+		"FROM alpine\nRUN ls\n":    "linux/arm64",
+		"FROM --platform=$BUILDPLATFORM golang AS b\nRUN go build\nFROM scratch\nCOPY --from=b /a /\n":  "linux/amd64",
+		"FROM --platform=$BUILDPLATFORM golang AS b\nFROM b\nRUN ls\n":                                  "linux/amd64",
+		"FROM --platform=$BUILDPLATFORM a AS b\nRUN x\nFROM --platform=linux/s390x c\nRUN y --from=b\n": "linux/s390x",
+		"FROM --platform=$BUILDPLATFORM a AS b\nRUN x\nFROM c\nRUN --mount=from=b,target=/b y\n":        "linux/amd64 linux/arm64",
+		"FROM golang AS unused\nRUN ls\nFROM scratch\nCOPY --from=triggers / /\n":                       "",
+		"FROM triggers\n": "linux/arm64",
+		"FROM golang AS tool\nRUN ls\nFROM scratch\nCOPY --from=tool / /\n":                                 "",
+		"FROM --platform=linux/arm/v7 a AS x\nFROM --platform=linux/s390x x\nRUN ls\n":                      "linux/arm/v7",
+		"FROM alpine\nRUN <<EOF\nls\nEOF\nRUN [\"/bin/ls\"]\nONBUILD RUN ls\nSHELL [\"/bin/sh\", \"-c\"]\n": "linux/arm64",
+	} {
+		df, err := dockerfile.Analyzer{}.Analyze([]byte(content), planner.AnalyzeOptions{
+			Platform: "linux/arm64", Native: "linux/amd64", Contexts: []string{"tool"},
+			OnBuild: map[string][]string{"triggers": {"RUN ls"}},
+		})
+		if err != nil {
+			t.Errorf("%q: %v", content, err)
+		} else if have := strings.Join(df.Runs, " "); have != want {
+			t.Errorf("%q runs programs for %q, want %q", content, have, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/distribution/reference"
@@ -81,6 +82,31 @@ func (a *analysis) noteImages() error {
 		a.images = append(a.images, use)
 	}
 	return nil
+}
+
+// runs are the platforms whose programs reachable stages run.
+func (a *analysis) runs() []string {
+	found := map[string]bool{}
+	for _, s := range a.stages {
+		if !s.reachable || s.context != "" || s.isImage {
+			continue // not built here
+		}
+		for _, c := range s.commands {
+			if _, ok := c.Command.(*instructions.RunCommand); ok {
+				found[cmp.Or(s.ownPlatform(), a.platform)] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// ownPlatform is the platform that the stage, or the one it is based on, asks
+// for, or "". That of a base stage counts, whatever the stage's own says.
+func (s *stage) ownPlatform() string {
+	for s.parent != nil {
+		s = s.parent
+	}
+	return s.platform
 }
 
 // trigger adds the ONBUILD instructions that apply to reachable stages: of the

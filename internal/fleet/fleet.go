@@ -106,9 +106,10 @@ func (f *Fleet) Ports() []executor.BuilderPort {
 		info := b.info()
 		p := executor.BuilderPort{
 			Name: b.name, Builder: b, Platforms: b.platforms, Native: b.native, Slots: b.slots,
+			Runs: info.Platforms, Lacks: engine.RegisterEmulator,
 		}
-		if len(p.Platforms) == 0 {
-			p.Platforms = info.Platforms
+		if b.endpoint == "" {
+			p.Lacks = engine.LacksEmulator
 		}
 		if p.Native == "" && len(info.Platforms) > 0 {
 			p.Native = info.Platforms[0]
