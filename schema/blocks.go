@@ -43,8 +43,9 @@ var (
 			{Type: "group", LabelNames: []string{"name"}},
 			{Type: "builder", LabelNames: []string{"name"}},
 			{Type: "registry", LabelNames: []string{"host"}},
+			{Type: "function", LabelNames: []string{"name"}},
 		},
-		later: []string{"output", "function", "sign"},
+		later: []string{"output", "sign"},
 		hints: map[string]string{
 			"target": `Write a block: package "NAME" { … }`,
 			"local":  "Write a block: locals { … }",
@@ -122,8 +123,13 @@ var (
 		attributes: []string{"env", "file"},
 		hints:      map[string]string{"value": "Name where the value is read when a build starts: env = … or file = …"},
 	})
-	archiveSpec = newSpec(bodySpec{where: "an archive block", attributes: []string{"images", "format"}})
-	attestSpec  = newSpec(bodySpec{where: "an attest block", attributes: []string{"provenance", "sbom", "scanner"}})
+	archiveSpec  = newSpec(bodySpec{where: "an archive block", attributes: []string{"images", "format"}})
+	attestSpec   = newSpec(bodySpec{where: "an attest block", attributes: []string{"provenance", "sbom", "scanner"}})
+	functionSpec = newSpec(bodySpec{
+		where:      "a function block",
+		attributes: []string{"params", "variadic_params", "result"},
+		hints:      map[string]string{"variadic_param": "The attribute is variadic_params"},
+	})
 	groupSpec   = newSpec(bodySpec{where: "a group block", attributes: []string{"packages"}})
 	builderSpec = newSpec(bodySpec{
 		where:      "a builder block",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -12,14 +13,17 @@ import (
 )
 
 // environment is what all expressions of a workspace share. It is written
-// while loading and only read afterwards.
+// while loading and, but for calls, only read afterwards.
 type environment struct {
 	fsys      fs.FS
 	git       Git
 	functions map[string]function.Function
-	variables map[string]*variable
-	locals    map[string]*local
-	blocks    map[string]*packageBlock
+	// userFunctions are the workspace's own, and calls counts calls of them.
+	userFunctions map[string]*userFunction
+	calls         atomic.Int64
+	variables     map[string]*variable
+	locals        map[string]*local
+	blocks        map[string]*packageBlock
 	// known are the types of paths that were found while loading.
 	known map[string]fs.FileMode
 	// base holds var and the locals that mention no package.

@@ -45,6 +45,8 @@ type expression struct {
 	// items are the entries when this is an object whose keys are all
 	// literal: each can then be looked at by itself.
 	items []item
+	// params are the parameters of the function whose result this is.
+	params []string
 	// used is set by environment.analyze, and its packages by environment.link.
 	used usage
 }

@@ -97,7 +97,8 @@ func newLoader(fsys fs.FS, opts Options) *loader {
 		files: map[string]*hcl.File{},
 		env: &environment{
 			fsys: fsys, git: opts.Git, functions: functions(),
-			variables: map[string]*variable{}, locals: map[string]*local{}, blocks: map[string]*packageBlock{},
+			userFunctions: map[string]*userFunction{},
+			variables:     map[string]*variable{}, locals: map[string]*local{}, blocks: map[string]*packageBlock{},
 			base: &hcl.EvalContext{Variables: map[string]cty.Value{}},
 		},
 		defaults: map[string]*layer{},
@@ -122,10 +123,12 @@ func (l *loader) load() *Workspace {
 	l.env.base.Variables["var"] = cty.EmptyObjectVal
 	l.assign()
 	l.env.base.Variables["var"] = l.variableValues()
+	l.offerFunctions()
 	for _, name := range slices.Sorted(maps.Keys(l.env.variables)) {
 		l.add(l.env.validate(l.env.variables[name])...)
 	}
 	l.evaluateLocals()
+	l.analyzeFunctions()
 
 	ws := &Workspace{Files: l.files, env: l.env}
 	l.decodeRoot(ws)
@@ -208,6 +211,8 @@ func (l *loader) declare(f *file) {
 			l.groups = append(l.groups, &hclBlock{b, s})
 		case "builder":
 			l.builders = append(l.builders, &hclBlock{b, s})
+		case "function":
+			l.declareFunction(f, s, b)
 		case "registry":
 			l.hosts = append(l.hosts, &hclBlock{b, s})
 		}

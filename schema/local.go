@@ -94,6 +94,13 @@ func (l *loader) nextNeeded(current *local) *local {
 				current.needs = append(current.needs, other)
 			}
 		}
+		for _, called := range l.env.callsIn(current.expr) {
+			for _, name := range l.env.userFunctions[called].locals {
+				if other := l.env.locals[name]; other != nil {
+					current.needs = append(current.needs, other)
+				}
+			}
+		}
 	}
 	for len(current.needs) > 0 {
 		if first := current.needs[0]; first.state != localDone {

@@ -37,7 +37,11 @@ func (env *environment) analyze(x *expression) hcl.Diagnostics {
 		}
 		return diags
 	}
+	diags = append(diags, env.analyzeCalls(x)...)
 	for _, t := range x.Variables() {
+		if slices.Contains(x.params, t.RootName()) {
+			continue
+		}
 		if d := env.analyzeTraversal(x, t); d != nil {
 			x.used.bad = true
 			if d.Summary != "" {

@@ -16,6 +16,3 @@ package "a" {
 
 output "x" { # ERROR: "output" is not supported yet
 }
-
-function "f" { # ERROR: "function" is not supported yet
-}

@@ -44,12 +44,18 @@ locals {
   banner     = "go ${local.go_version} on ${local.base_ref}"
 }
 
+function "flags" {
+  params          = [name]
+  variadic_params = values
+  result          = join(" ", [for v in values : "-${name}=${v}"])
+}
+
 defaults {
   labels = {
     "org.opencontainers.image.vendor" = "Acme"
     team                              = "core"
   }
-  args = { GO = local.go_version }
+  args = { GO = local.go_version, FLAGS = flags("tags", "a", "b") }
 }
 
 package "base" {
