@@ -81,6 +81,10 @@ type Options struct {
 	BuildArgs map[string]string
 	// At decides which refresh period it is; zero is Now.
 	At time.Time
+	// Omit are files and directories that are in no source set unless git
+	// tracks them: what the caller writes into the workspace itself, such as a
+	// saved plan. StoreDir is one of them.
+	Omit []string
 	// Output is where an apply tells what happens, in plain text, when
 	// ApplyOptions has no Reporter; nil is nowhere.
 	Output io.Writer
@@ -127,12 +131,14 @@ func Open(ctx context.Context, dir string, opts Options) (*Workspace, error) {
 	id := hex.EncodeToString(name[:8])
 	w.dockerfiles = dockerfile.NewCache(filepath.Join(w.StateDir(), "dockerfiles", id))
 	fingerprints := filepath.Join(w.StateDir(), "fingerprints", id)
-	if w.sources, err = source.New(root, source.Options{CachePath: fingerprints}); err != nil {
+	if w.sources, err = source.New(root, source.Options{CachePath: fingerprints, Omit: append([]string{opts.StoreDir}, opts.Omit...)}); err != nil {
 		return nil, fmt.Errorf("open workspace %s: %w", root, err)
 	}
+	w.closers = append(w.closers, w.sources.Close)
+	w.sources.Prefetch(ctx)
 	tree, err := rootfs.Open(root)
 	if err != nil {
-		return nil, fmt.Errorf("open workspace: %w", err)
+		return nil, errors.Join(fmt.Errorf("open workspace: %w", err), w.Close())
 	}
 	w.closers = append(w.closers, tree.Close)
 	if err := w.load(tree); err != nil {

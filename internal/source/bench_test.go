@@ -15,10 +15,10 @@ import (
 	"github.com/stowage-build/stowage/planner"
 )
 
-// BenchmarkSets reads the sets of 1,000 packages of 10 files, as planning does:
+// BenchmarkSets reads the sets of 5,000 packages of 10 files, as planning does:
 // cold without remembered digests, warm with them, git alone as the floor.
 func BenchmarkSets(b *testing.B) {
-	const packages = 1000
+	const packages = 5000
 	dir, cache := b.TempDir(), filepath.Join(b.TempDir(), "cache")
 	content := make([]byte, 4096)
 	old := time.Now().Add(-time.Hour)

@@ -2,11 +2,9 @@ package source
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"io"
+	"hash"
 	"io/fs"
-	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -14,121 +12,134 @@ import (
 )
 
 // settled is how long a file must have been left alone before its digest is
-// remembered. A file can be written twice within one tick of its file
-// system's clock, the second time unseen by its times: git calls such entries
-// racy (gitformat-index(5) and Documentation/technical/racy-git). Two seconds
-// is FAT's tick, the coarsest.
+// remembered from run to run. A file can be written twice within one tick of
+// its file system's clock, the second time unseen by its times: git calls such
+// entries racy (gitformat-index(5) and Documentation/technical/racy-git). Two
+// seconds is FAT's tick, the coarsest.
 const settled = 2 * time.Second
 
 // cache remembers digests of files that have not changed since. It is safe for
-// concurrent use. A damaged or missing file is an empty cache.
+// concurrent use. A damaged, missing or foreign file is an empty cache.
+//
+// Every file is looked at in every run, and its digest taken from here only
+// while size, both times and inode are what they were when it was read. What
+// git's index says is no substitute for that look: its times may be older than
+// the file, and its ids are of what git would store, which its filters (line
+// ends, git-lfs) let different files share.
 type cache struct {
 	path string // "" is none
+	root string // that the records' paths are relative to
 
 	load sync.Once
-	// index, known and used are what the file had: where a path is in known,
-	// and whether it has been asked for. Only used changes.
-	index map[string]int
+	// known and used are what the file had, sorted as comparePaths does. Only
+	// used changes: whether a record has been asked for.
 	known []record
 	used  []atomic.Bool
 
-	mu    sync.Mutex
-	added map[string]fingerprint
+	mu    sync.RWMutex
+	added map[string]addition
 
-	buffers sync.Pool // of *[]byte, to read files with
+	hashers sync.Pool // of *hasher
 }
 
 // record is a file and its content, as remembered.
 type record struct {
 	path string
 	fingerprint
+	digest digest
 }
 
-// fingerprint identifies a content of a file. Like git's index it does without
-// the device, which changes when a disk is mounted anew.
-type fingerprint struct {
-	size, mtime, ctime int64 // bytes; nanoseconds since 1970
-	inode              uint64
-	digest             [sha256.Size]byte
+type digest [sha256.Size]byte
+
+// addition is what this run has read.
+type addition struct {
+	fingerprint
+	digest
+	// young says that the file had not settled: other runs are not to know it.
+	// In this one everything is read once.
+	young bool
 }
 
-// same reports whether the file system says the same of two.
-func (f fingerprint) same(g fingerprint) bool {
-	g.digest = f.digest
-	return f == g
-}
-
-// digest returns the lower-case hex sha256 of the content of a regular file. A
-// file that changes while it is read is an error.
-func (c *cache) digest(path string, info fs.FileInfo) (string, error) {
+// get returns the sha256 of the content of a regular file, rel in the cache
+// and full on disk. hint is the record that it may be, and is set to the one
+// after it: files that follow each other here do so in the cache. A file that
+// changes while it is read is an error.
+func (c *cache) get(rel, full string, before fingerprint, hint *int) (digest, error) {
 	c.load.Do(c.read)
-	before := stamp(info)
-	if i, ok := c.index[path]; ok && c.known[i].same(before) {
-		c.used[i].Store(true)
-		return hex.EncodeToString(c.known[i].digest[:]), nil
+	if i, found := c.find(rel, *hint); found {
+		*hint = i + 1
+		if c.known[i].fingerprint == before {
+			c.used[i].Store(true)
+			return c.known[i].digest, nil
+		}
+	}
+	c.mu.RLock()
+	have, found := c.added[rel]
+	c.mu.RUnlock()
+	if found && have.fingerprint == before {
+		return have.digest, nil
 	}
 	now := time.Now()
-	after, err := c.hashFile(path)
+	sum, after, err := c.hashFile(full, before.size)
 	if err != nil {
-		return "", err
+		return sum, err
 	}
-	if !after.same(before) {
-		return "", errors.New("the file changed while it was read; run again")
+	if after != before {
+		return sum, errors.New("the file changed while it was read; run again")
 	}
-	if now.Sub(time.Unix(0, max(after.mtime, after.ctime))) > settled {
-		c.add(path, after)
-	}
-	return hex.EncodeToString(after.digest[:]), nil
+	young := now.Sub(time.Unix(0, max(after.mtime, after.ctime))) <= settled
+	c.add(rel, addition{after, sum, young})
+	return sum, nil
 }
 
-func (c *cache) add(path string, f fingerprint) {
+func (c *cache) add(rel string, a addition) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.added == nil {
-		c.added = map[string]fingerprint{}
+		c.added = map[string]addition{}
 	}
-	c.added[path] = f
+	c.added[rel] = a
 }
 
-// hashFile hashes a file. What the file system says of it is as it was
-// afterwards.
-func (c *cache) hashFile(path string) (fingerprint, error) {
-	f, err := openRegular(path)
+// hasher is what it takes to hash a file.
+type hasher struct {
+	hash.Hash
+	buffer [64 << 10]byte
+}
+
+// hashFile hashes a file that had a size. What the file system says of it is
+// as it was afterwards.
+func (c *cache) hashFile(full string, size int64) (sum digest, after fingerprint, err error) {
+	fd, err := openRaw(full)
 	if err != nil {
-		return fingerprint{}, err
+		return sum, after, err
 	}
-	defer f.Close()
-	buffer, ok := c.buffers.Get().(*[]byte)
+	defer func() { err = errors.Join(err, syscall.Close(fd)) }()
+	h, ok := c.hashers.Get().(*hasher)
 	if !ok {
-		b := make([]byte, 64<<10)
-		buffer = &b
+		h = &hasher{Hash: sha256.New()}
 	}
-	defer c.buffers.Put(buffer)
-	h := sha256.New()
-	// Without its other methods the file is read into the buffer.
-	if _, err := io.CopyBuffer(h, struct{ io.Reader }{f}, *buffer); err != nil {
-		return fingerprint{}, err
+	defer c.hashers.Put(h)
+	h.Reset()
+	total := int64(0)
+	for {
+		n, err := readRaw(fd, h.buffer[:])
+		if err != nil {
+			return sum, after, &fs.PathError{Op: "read", Path: full, Err: err}
+		}
+		h.Write(h.buffer[:n])
+		total += int64(n)
+		if n == 0 || total == size { // if there is more, the size tells
+			break
+		}
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return fingerprint{}, err
+	var st syscall.Stat_t
+	if err := again(func() error { return syscall.Fstat(fd, &st) }); err != nil {
+		return sum, after, &fs.PathError{Op: "stat", Path: full, Err: err}
 	}
-	out := stamp(info)
-	h.Sum(out.digest[:0])
-	return out, nil
-}
-
-// openRegular opens a file that was a regular one. If it has become a symlink
-// that is an error, and a pipe does not block.
-func openRegular(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-}
-
-// stamp is what the file system says of a file.
-func stamp(info fs.FileInfo) fingerprint {
-	f := fingerprint{size: info.Size(), mtime: info.ModTime().UnixNano()}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		f.ctime, f.inode = st.Ctim.Nano(), st.Ino
+	h.Sum(sum[:0])
+	if after = stamp(&st); after.size != total {
+		return sum, after, errors.New("the file is of another size than the file system says; run again")
 	}
-	return f
+	return sum, after, nil
 }

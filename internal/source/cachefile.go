@@ -2,7 +2,6 @@ package source
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -10,19 +9,18 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 )
 
-// cacheMagic starts a cache's file. Then come records, each the length of the
-// path, the path, size, mtime, ctime and inode (numbers as varints), and the
-// digest; at the end the sha256 of all before it. Another version's file is an
-// empty cache.
-const cacheMagic = "stowage fingerprints 1\n"
+// cacheMagic starts a cache's file. Then come the root of the workspace and
+// records, sorted by path, each the path relative to the root, size, mtime,
+// ctime and inode, and the digest; at the end the sha256 of all before it.
+// Numbers are varints, texts have their length before them. Another version's
+// file, and that of another root, is an empty cache.
+const cacheMagic = "stowage fingerprints 2\n"
 
 // read reads the cache's file.
 func (c *cache) read() {
-	c.index = map[string]int{}
 	if c.path == "" {
 		return
 	}
@@ -30,57 +28,67 @@ func (c *cache) read() {
 	if err != nil {
 		return
 	}
-	known, ok := decodeRecords(content)
-	if !ok {
-		return
+	if known, ok := decodeRecords(content, c.root); ok {
+		c.known, c.used = known, make([]atomic.Bool, len(known))
 	}
-	c.known, c.used = known, make([]atomic.Bool, len(known))
-	for i, r := range known {
-		c.index[r.path] = i
+}
+
+// find returns where a file's record is, which may be hint, or else where the
+// file would be.
+func (c *cache) find(rel string, hint int) (int, bool) {
+	if hint < len(c.known) && c.known[hint].path == rel {
+		return hint, true
 	}
+	return slices.BinarySearchFunc(c.known, rel, func(r record, rel string) int { return comparePaths(r.path, rel) })
 }
 
 // save replaces the cache's file, if there is anything new. Files that were
 // not asked for this time are kept as long as they are no more than those that
 // were, so that the cache does not grow with what is gone.
 func (c *cache) save() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.path == "" || len(c.added) == 0 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.path == "" {
 		return nil
 	}
-	if err := replaceFile(c.path, encodeRecords(c.current())); err != nil {
+	fresh := make([]record, 0, len(c.added))
+	for name, a := range c.added {
+		if !a.young {
+			fresh = append(fresh, record{name, a.fingerprint, a.digest})
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	if err := replaceFile(c.path, encodeRecords(c.root, c.with(fresh))); err != nil {
 		return fmt.Errorf("save fingerprints: %w", err)
 	}
 	return nil
 }
 
-// current is what to remember.
-func (c *cache) current() []record {
-	var out, idle []record
-	for name, f := range c.added {
-		out = append(out, record{name, f})
-	}
+// with is what to remember when there are fresh records.
+func (c *cache) with(fresh []record) []record {
+	out := fresh
+	var idle []record
 	for i, r := range c.known {
-		if _, newer := c.added[r.path]; newer {
-			continue
-		}
-		if c.used[i].Load() {
+		switch _, newer := c.added[r.path]; {
+		case newer && !c.added[r.path].young:
+		case c.used[i].Load():
 			out = append(out, r)
-		} else {
+		default:
 			idle = append(idle, r)
 		}
 	}
 	out = append(out, idle[:min(len(idle), len(out))]...)
-	slices.SortFunc(out, func(a, b record) int { return cmp.Compare(a.path, b.path) })
+	slices.SortFunc(out, func(a, b record) int { return comparePaths(a.path, b.path) })
 	return out
 }
 
-func encodeRecords(records []record) []byte {
-	out := []byte(cacheMagic)
+func encodeRecords(root string, records []record) []byte {
+	out := make([]byte, 0, 128*(1+len(records)))
+	out = appendText(append(out, cacheMagic...), root)
 	for _, r := range records {
-		out = binary.AppendUvarint(out, uint64(len(r.path)))
-		out = append(out, r.path...)
+		out = appendText(out, r.path)
 		for _, n := range []int64{r.size, r.mtime, r.ctime} {
 			out = binary.AppendVarint(out, n)
 		}
@@ -91,8 +99,13 @@ func encodeRecords(records []record) []byte {
 	return append(out, sum[:]...)
 }
 
-// decodeRecords is false for what encodeRecords cannot have written.
-func decodeRecords(content []byte) ([]record, bool) {
+func appendText(out []byte, text string) []byte {
+	return append(binary.AppendUvarint(out, uint64(len(text))), text...)
+}
+
+// decodeRecords is false for what encodeRecords cannot have written for the
+// root.
+func decodeRecords(content []byte, root string) ([]record, bool) {
 	if len(content) < len(cacheMagic)+sha256.Size || !bytes.HasPrefix(content, []byte(cacheMagic)) {
 		return nil, false
 	}
@@ -100,11 +113,15 @@ func decodeRecords(content []byte) ([]record, bool) {
 	if have := sha256.Sum256(body); !bytes.Equal(have[:], sum) {
 		return nil, false
 	}
-	d := decoder{rest: string(body[len(cacheMagic):])}
-	var out []record
-	for d.rest != "" && !d.bad {
+	text := string(body) // the paths are parts of it
+	d := decoder{rest: body[len(cacheMagic):], text: text[len(cacheMagic):]}
+	if d.take(d.unsigned()) != root {
+		return nil, false
+	}
+	out := make([]record, 0, len(body)/96)
+	for len(d.rest) > 0 && !d.bad {
 		var r record
-		r.path = strings.Clone(d.take(d.unsigned()))
+		r.path = d.take(d.unsigned())
 		r.size, r.mtime, r.ctime, r.inode = d.signed(), d.signed(), d.signed(), d.unsigned()
 		copy(r.digest[:], d.take(sha256.Size))
 		out = append(out, r)
@@ -112,35 +129,34 @@ func decodeRecords(content []byte) ([]record, bool) {
 	return out, !d.bad
 }
 
-// decoder takes values off the front of a text.
+// decoder takes values off the front of bytes, and of the same as a text.
 type decoder struct {
-	rest string
+	rest []byte
+	text string
 	bad  bool
 }
 
 func (d *decoder) take(n uint64) string {
 	if n > uint64(len(d.rest)) {
-		d.bad, d.rest = true, ""
+		d.bad, d.rest, d.text = true, nil, ""
 		return ""
 	}
-	out := d.rest[:n]
-	d.rest = d.rest[n:]
+	out := d.text[:n]
+	d.rest, d.text = d.rest[n:], d.text[n:]
 	return out
 }
 
-func (d *decoder) number(read func([]byte) int) {
-	n := read([]byte(d.rest[:min(len(d.rest), binary.MaxVarintLen64)]))
+func (d *decoder) unsigned() uint64 {
+	v, n := binary.Uvarint(d.rest)
 	d.bad = d.bad || n <= 0
 	d.take(uint64(max(n, 0)))
-}
-
-func (d *decoder) unsigned() (v uint64) {
-	d.number(func(b []byte) (n int) { v, n = binary.Uvarint(b); return n })
 	return v
 }
 
-func (d *decoder) signed() (v int64) {
-	d.number(func(b []byte) (n int) { v, n = binary.Varint(b); return n })
+func (d *decoder) signed() int64 {
+	v, n := binary.Varint(d.rest)
+	d.bad = d.bad || n <= 0
+	d.take(uint64(max(n, 0)))
 	return v
 }
 

@@ -2,11 +2,13 @@ package source
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"unicode/utf8"
 
@@ -15,11 +17,12 @@ import (
 
 // examine looks at the entries on disk.
 func (t *Tree) examine(ctx context.Context, entries []entry) error {
+	r := t.reader(entries)
 	for i := range entries {
-		if err := ctx.Err(); err != nil {
-			return err
+		if i%chunk == 0 && ctx.Err() != nil {
+			return ctx.Err()
 		}
-		if err := t.readEntry(&entries[i]); err != nil {
+		if err := r.read(ctx, &entries[i]); err != nil {
 			return err
 		}
 	}
@@ -27,40 +30,103 @@ func (t *Tree) examine(ctx context.Context, entries []entry) error {
 }
 
 // readEntry looks at one path on disk.
-func (t *Tree) readEntry(e *entry) error {
+func (t *Tree) readEntry(ctx context.Context, e *entry) error {
+	return t.reader([]entry{*e}).read(ctx, e)
+}
+
+// reader looks at entries on disk, one after the other.
+type reader struct {
+	*Tree
+	// text has the entries' strings: one allocation for all.
+	text strings.Builder
+	next int // where in the cache the next file may be
+}
+
+// reader is one for so many entries.
+func (t *Tree) reader(entries []entry) *reader {
+	r := &reader{Tree: t}
+	size := len(entries) * (len(t.root) + len("/") + 2*len(digest{}))
+	for i := range entries {
+		size += len(entries[i].rel)
+	}
+	r.text.Grow(size)
+	return r
+}
+
+// read looks at one path on disk.
+func (r *reader) read(ctx context.Context, e *entry) error {
 	if err := checkName(e); err != nil {
 		return err
 	}
-	e.Origin = t.at(e.rel)
+	e.Origin = r.origin(e.rel)
 	if e.Type == planner.FileDirectory {
 		return nil
 	}
-	info, err := os.Lstat(e.Origin)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || (err == nil && info.IsDir()) {
+	var st syscall.Stat_t
+	err := lstat(e.Origin, &st)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || (err == nil && kind(&st) == syscall.S_IFDIR) {
 		e.gone = true
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", e.rel, err)
 	}
-	switch mode := info.Mode(); {
-	case mode.IsRegular():
-		e.Type, e.Size = planner.FileRegular, info.Size()
-		if mode&0o100 != 0 {
+	switch kind(&st) {
+	case syscall.S_IFREG:
+		e.Type, e.Size = planner.FileRegular, st.Size
+		if st.Mode&0o100 != 0 {
 			e.Type = planner.FileExecutable
 		}
-		if e.Digest, err = t.cache.digest(e.Origin, info); err != nil {
+		sum, err := r.cache.get(e.rel, e.Origin, stamp(&st), &r.next)
+		if err != nil {
 			return fmt.Errorf("hash %s: %w", e.rel, err)
 		}
-	case mode&fs.ModeSymlink != 0:
-		return t.readLink(e)
+		e.Digest = r.hex(sum)
+	case syscall.S_IFLNK:
+		if err := readLink(e); err != nil {
+			return err
+		}
 	default:
-		return mistake("%s is neither a file, a directory nor a symlink (%s); remove it or leave it out with .dockerignore", e.rel, mode.Type())
+		return mistake("%s is neither a file, a directory nor a symlink (%s); remove it or leave it out with .dockerignore", e.rel, irregular(kind(&st)))
 	}
-	return nil
+	if e.object != "" {
+		e.late, err = r.changedLate(ctx, e.Origin, &st, e.object)
+	}
+	return err
 }
 
-func (t *Tree) readLink(e *entry) error {
+// irregular names types of files that cannot be sent.
+func irregular(kind uint32) string {
+	switch kind {
+	case syscall.S_IFIFO:
+		return "a pipe"
+	case syscall.S_IFSOCK:
+		return "a socket"
+	}
+	return "a device"
+}
+
+// origin is Tree.at for a path that is clean.
+func (r *reader) origin(rel string) string {
+	if isOutside(rel) || r.root == "/" {
+		return r.at(rel)
+	}
+	start := r.text.Len()
+	r.text.WriteString(r.root)
+	r.text.WriteByte(filepath.Separator)
+	r.text.WriteString(rel)
+	return r.text.String()[start:]
+}
+
+func (r *reader) hex(sum digest) string {
+	start := r.text.Len()
+	var digits [2 * len(sum)]byte
+	hex.Encode(digits[:], sum[:])
+	r.text.Write(digits[:])
+	return r.text.String()[start:]
+}
+
+func readLink(e *entry) error {
 	link, err := os.Readlink(e.Origin)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", e.rel, err)

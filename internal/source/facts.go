@@ -15,9 +15,14 @@ var _ schema.Git = (*Tree)(nil)
 var errNoGit = errors.New("the workspace is not in a git work tree")
 
 // Revision is the commit of HEAD; "" outside git and before the first commit.
+// When the files have been listed it is the commit that they were compared
+// with.
 func (t *Tree) Revision(ctx context.Context) (string, error) {
 	if t.git == nil {
 		return "", nil
+	}
+	if l, made := t.listings.peek(t.root); made && l.git {
+		return l.head, nil
 	}
 	return t.revision.get(ctx, func(ctx context.Context) (string, error) {
 		if _, inside, err := t.git.place(ctx); !inside || err != nil {
@@ -66,12 +71,24 @@ func (t *Tree) Commit() (string, error) { return t.ask("rev-parse", "--verify", 
 // Describe names HEAD by the nearest tag, or by its abbreviated id.
 func (t *Tree) Describe() (string, error) { return t.ask("describe", "--tags", "--always") }
 
-// Tree is the object id of the tree at a root-relative path at HEAD.
+// Tree is the object id of the tree at a root-relative path at HEAD, which may
+// be outside of the workspace, but not of the repository.
 func (t *Tree) Tree(name string) (string, error) {
-	if name = path.Clean(name); name == "." {
-		return t.ask("rev-parse", "--verify", "HEAD:./")
+	if t.git == nil {
+		return "", errNoGit
 	}
-	return t.ask("rev-parse", "--verify", "HEAD:./"+name)
+	prefix, err := t.ask("rev-parse", "--show-prefix")
+	if err != nil {
+		return "", err
+	}
+	at := path.Join(prefix, name)
+	switch {
+	case isOutside(at):
+		return "", mistake("%s is outside the git repository", name)
+	case at == "" || at == ".":
+		return t.ask("rev-parse", "--verify", "HEAD^{tree}")
+	}
+	return t.ask("rev-parse", "--verify", "HEAD:"+at)
 }
 
 // ask asks git a question, once each.

@@ -10,13 +10,16 @@ import (
 // before what is below them. Two files at one path are a mistake unless they
 // are one and the same.
 func (b *builder) finish() (*planner.SourceSet, error) {
-	set := &planner.SourceSet{Files: make([]planner.File, 0, len(b.entries)), Dirty: b.dirty}
-	var kept []*entry    // by the files of the set
-	var parents []*entry // of the last entry, those that are in the set
+	set := &planner.SourceSet{Dirty: b.dirty}
+	kept := b.kept[:0]       // the files of the set
+	parents := b.parents[:0] // of the last entry, those that are in the set
+	defer func() { b.kept, b.parents = kept, parents }()
 	for i := range b.entries {
 		e := &b.entries[i]
-		if e.gone {
+		if e.gone || e.late {
 			set.Dirty = set.Dirty || b.git
+		}
+		if e.gone {
 			continue
 		}
 		for len(parents) > 0 && !contains(parents[len(parents)-1].Path, e.Path) {
@@ -39,6 +42,7 @@ func (b *builder) finish() (*planner.SourceSet, error) {
 		}
 		kept, parents = append(kept, e), append(parents, e)
 	}
+	set.Files = make([]planner.File, 0, len(kept))
 	for _, e := range kept {
 		set.Files = append(set.Files, e.File)
 	}

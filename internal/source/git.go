@@ -1,10 +1,10 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +34,17 @@ func findRepository(dir string) (*repository, error) {
 // output is what a git process wrote.
 type output struct{ stdout, stderr string }
 
+// text gathers what a process writes. It doubles its space when there is too
+// little: strings.Builder alone adds a quarter, and copies large outputs often.
+type text struct{ strings.Builder }
+
+func (t *text) Write(p []byte) (int, error) {
+	if t.Cap()-t.Len() < len(p) {
+		t.Grow(max(len(p), t.Cap()))
+	}
+	return t.Builder.Write(p)
+}
+
 // run runs git.
 func (r *repository) run(ctx context.Context, args ...string) (output, error) {
 	return r.collect(ctx, r.command(ctx, args...))
@@ -51,7 +62,7 @@ func (r *repository) command(ctx context.Context, args ...string) *exec.Cmd {
 
 // collect runs a command to its end.
 func (r *repository) collect(ctx context.Context, cmd *exec.Cmd) (output, error) {
-	var stdout, stderr bytes.Buffer
+	var stdout, stderr text
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	out := output{stdout.String(), stderr.String()}
@@ -108,10 +119,7 @@ func (r *repository) ignores(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// fields splits output that git separated by NUL.
-func fields(out string) []string {
-	if out == "" {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
+// records are the parts of output that git ended with NUL.
+func records(out string) iter.Seq[string] {
+	return strings.SplitSeq(strings.TrimSuffix(out, "\x00"), "\x00")
 }

@@ -13,66 +13,88 @@ import (
 
 // listGit lists a directory by git, if it is in a work tree that does not
 // ignore it. Else the listing is empty and not by git.
-func listGit(ctx context.Context, dir string) (*listing, error) {
+func listGit(ctx context.Context, dir string, omit omitted) (*listing, error) {
 	r, err := findRepository(dir)
 	if r == nil || err != nil {
 		return &listing{}, err
 	}
-	prefix, inside, err := r.place(ctx)
+	answers, inside, err := r.ask(ctx)
 	if !inside || err != nil {
 		return &listing{}, err
 	}
-	items, err := r.list(ctx, prefix)
+	l, err := r.list(ctx, answers, omit)
 	if err != nil {
 		return nil, err
 	}
-	if len(items) == 0 && prefix != "" {
+	if len(l.items) == 0 && answers.prefix != "" {
 		if ignored, err := r.ignores(ctx); ignored || err != nil {
 			return &listing{}, err
 		}
 	}
-	return &listing{items: items, git: true}, nil
+	return &listing{items: l.items, git: true, head: l.head}, nil
 }
 
-// list returns what git tracks and what it neither tracks nor ignores, with
-// what is in submodules and nested repositories. Two processes at once do it
-// for a repository, however large.
-func (r *repository) list(ctx context.Context, prefix string) ([]item, error) {
-	var index, status output
-	group, groupCtx := errgroup.WithContext(ctx)
+// answers are what git says of a directory.
+type answers struct {
+	prefix        string // of the directory in the work tree: "" or ending in a slash
+	index, status output
+}
+
+// ask asks git what it tracks, and what is not as in HEAD. Three processes do
+// it at once, however large the repository is. It is false in a repository
+// that has no work tree here.
+func (r *repository) ask(ctx context.Context) (a answers, inside bool, err error) {
+	var group errgroup.Group
+	var place error
+	group.Go(func() error {
+		a.prefix, inside, place = r.place(ctx)
+		return nil
+	})
 	group.Go(func() (err error) {
-		index, err = r.run(groupCtx, "ls-files", "-z", "-v", "--stage")
+		a.index, err = r.run(ctx, "ls-files", "-z", "-v", "--stage")
 		return err
 	})
 	group.Go(func() (err error) {
 		// Changes inside submodules are asked for there; here only whether
 		// they have the commit that HEAD says.
-		status, err = r.run(groupCtx, "status", "-z", "--porcelain=v2", "--untracked-files=all", "--no-renames", "--ignore-submodules=dirty", "--", ".")
+		a.status, err = r.run(ctx, "status", "-z", "--porcelain=v2", "--branch", "--no-ahead-behind",
+			"--untracked-files=all", "--no-renames", "--ignore-submodules=dirty", "--", ".")
 		return err
 	})
-	if err := group.Wait(); err != nil {
-		return nil, err
+	err = group.Wait()
+	if place != nil || !inside { // then the others fail too
+		return a, false, place
 	}
-	l := &gitLister{repository: r, prefix: prefix, differing: map[string]state{}}
-	l.readStatus(fields(status.stdout))
-	l.readWarnings(status.stderr)
-	if err := l.readIndex(fields(index.stdout)); err != nil {
+	return a, true, err
+}
+
+// list returns what git tracks and what it neither tracks nor ignores, with
+// what is in submodules and nested repositories.
+func (r *repository) list(ctx context.Context, a answers, omit omitted) (*gitLister, error) {
+	l := &gitLister{repository: r, prefix: a.prefix, omit: omit, differing: map[string]state{}}
+	l.readStatus(a.status.stdout)
+	l.readWarnings(a.status.stderr)
+	if err := l.readIndex(a.index.stdout); err != nil {
 		return nil, err
 	}
 	for name, st := range l.differing {
-		l.items = append(l.items, item{path: name, state: st})
+		l.more = append(l.more, item{path: name, state: st})
 	}
 	if err := l.addNested(ctx); err != nil {
 		return nil, err
 	}
-	return arrange(l.items), nil
+	l.items, l.more = merge(l.items, l.more), nil
+	return l, nil
 }
 
 // gitLister puts together what git says of one repository.
 type gitLister struct {
 	*repository
 	prefix string
-	items  []item
+	omit   omitted
+	head   string
+	items  []item // in the order of the index, which is sorted
+	more   []item // in no order
 	// differing are tracked paths that are not as in HEAD.
 	differing map[string]state
 	nested    []nested
@@ -86,11 +108,22 @@ type nested struct {
 
 // readStatus reads git status: git-status(1), "Porcelain Format Version 2".
 // Paths are relative to the top of the work tree.
-func (l *gitLister) readStatus(records []string) {
-	for _, record := range records {
+func (l *gitLister) readStatus(out string) {
+	for record := range records(out) {
 		kind, rest, _ := strings.Cut(record, " ")
-		skip, known := map[string]int{"1": 7, "u": 9, "?": 0}[kind]
-		if !known {
+		skip := 0 // fields before the path
+		switch kind {
+		case "#":
+			if id, is := strings.CutPrefix(rest, "branch.oid "); is && id != "(initial)" {
+				l.head = id
+			}
+			continue
+		case "1":
+			skip = 7
+		case "u":
+			skip = 9
+		case "?":
+		default:
 			continue
 		}
 		parts := strings.SplitN(rest, " ", skip+1)
@@ -99,16 +132,26 @@ func (l *gitLister) readStatus(records []string) {
 			continue
 		}
 		switch {
-		case kind == "?" && strings.HasSuffix(name, "/"):
-			l.nested = append(l.nested, nested{strings.TrimSuffix(name, "/"), true})
 		case kind == "?":
-			l.items = append(l.items, item{path: name, state: changed})
+			l.addUntracked(name)
 		case kind == "1" && strings.Contains(parts[0], "D"):
 			l.differing[name] = absent
 		default:
 			l.differing[name] = changed
 		}
 	}
+}
+
+// addUntracked notes a file that git does not track, or a repository.
+func (l *gitLister) addUntracked(name string) {
+	if len(l.omit) > 0 && l.omit.has(filepath.Join(l.dir, filepath.FromSlash(name))) {
+		return
+	}
+	if dir, is := strings.CutSuffix(name, "/"); is {
+		l.nested = append(l.nested, nested{dir, true})
+		return
+	}
+	l.more = append(l.more, item{path: name, state: changed})
 }
 
 // readWarnings finds directories that git could not look into: it goes on
@@ -121,45 +164,70 @@ func (l *gitLister) readWarnings(text string) {
 			continue
 		}
 		if name, inside := strings.CutPrefix(line[:end], l.prefix); inside {
-			l.items = append(l.items, item{path: strings.TrimSuffix(name, "/"), state: closed})
+			l.more = append(l.more, item{path: strings.TrimSuffix(name, "/"), state: closed})
 		}
 	}
 }
 
-// readIndex reads the lines of git ls-files -v --stage: "TAG MODE ID
-// STAGE<tab>PATH".
-func (l *gitLister) readIndex(records []string) error {
-	for _, record := range records {
-		head, name, ok := strings.Cut(record, "\t")
-		parts := strings.SplitN(head, " ", 4)
-		if !ok || len(parts) != 4 || len(parts[0]) != 1 {
+// readIndex reads git ls-files -v --stage.
+func (l *gitLister) readIndex(out string) error {
+	if out == "" {
+		return nil
+	}
+	l.items = make([]item, 0, strings.Count(out, "\x00"))
+	for record := range records(out) {
+		tag, object, name, ok := indexLine(record)
+		if !ok {
 			return fmt.Errorf("git ls-files in %s: unexpected line %q", l.dir, record)
 		}
-		tag, mode, id := parts[0][0], parts[1], parts[2]
-		st, differs := l.differing[name]
+		st, differs := unchanged, false
+		if len(l.differing) > 0 {
+			st, differs = l.differing[name]
+		}
 		switch {
-		case mode == "160000":
+		case strings.HasPrefix(object, modeSubmodule):
 			delete(l.differing, name)
 			l.addSubmodule(name, differs)
 		case differs && (st == absent || tag == 'H' || tag == 'M'):
 		case tag == 'S' || tag >= 'a':
 			delete(l.differing, name)
-			if onDisk := l.compare(name, mode, id); onDisk != unchanged || !differs {
+			if onDisk := l.compare(name, object); onDisk != unchanged || !differs {
 				st = onDisk
 			}
-			l.items = append(l.items, item{name, st, mode + " " + id})
+			l.items = append(l.items, item{name, st, object})
 		default:
-			l.items = append(l.items, item{name, unchanged, head[2 : len(head)-2]})
+			l.items = append(l.items, item{name, unchanged, object})
 		}
 	}
 	return nil
 }
 
-// addSubmodule notes a submodule. One that is not checked out lacks what HEAD
-// says it has.
+// indexLine reads "TAG MODE ID STAGE<tab>PATH". The object is "MODE ID".
+func indexLine(record string) (tag byte, object, name string, ok bool) {
+	head, name, ok := strings.Cut(record, "\t")
+	end := len(head) - len(" 0")
+	if !ok || end < len("H 100644 ") || head[1] != ' ' || head[end] != ' ' || head[len("H 100644")] != ' ' {
+		return 0, "", "", false
+	}
+	return head[0], head[2:end], name, true
+}
+
+// addSubmodule notes a submodule. One that is not checked out, or not where
+// git has it but behind a symlink, lacks what HEAD says it has. What is in its
+// place counts.
 func (l *gitLister) addSubmodule(name string, differs bool) {
-	if _, err := os.Lstat(filepath.Join(l.dir, filepath.FromSlash(name), ".git")); err != nil {
-		l.items = append(l.items, item{path: name, state: absent})
+	full := filepath.Join(l.dir, filepath.FromSlash(name))
+	info, err := os.Lstat(full)
+	switch {
+	case err != nil || !l.owns(name):
+		l.more = append(l.more, item{path: name, state: absent})
+		return
+	case !info.IsDir():
+		l.more = append(l.more, item{path: name, state: changed})
+		return
+	}
+	if _, err := os.Lstat(filepath.Join(full, ".git")); err != nil {
+		l.more = append(l.more, item{path: name, state: absent})
 		return
 	}
 	l.nested = append(l.nested, nested{name, differs})
@@ -173,14 +241,17 @@ func (l *gitLister) addNested(ctx context.Context) error {
 	for i, n := range l.nested {
 		group.Go(func() error {
 			r := &repository{filepath.Join(l.dir, filepath.FromSlash(n.path))}
-			prefix, inside, err := r.place(ctx)
+			answers, inside, err := r.ask(ctx)
 			if err != nil {
 				return err
 			}
-			if !inside || prefix != "" {
+			if !inside || answers.prefix != "" {
 				return fmt.Errorf("%s has a .git that git does not accept; repair or remove it", r.dir)
 			}
-			found[i], err = r.list(ctx, "")
+			below, err := r.list(ctx, answers, l.omit)
+			if err == nil {
+				found[i] = below.items
+			}
 			return err
 		})
 	}
@@ -193,7 +264,7 @@ func (l *gitLister) addNested(ctx context.Context) error {
 				below.state = changed
 			}
 			below.path = n.path + "/" + below.path
-			l.items = append(l.items, below)
+			l.more = append(l.more, below)
 		}
 	}
 	return nil

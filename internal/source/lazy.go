@@ -48,3 +48,15 @@ func (m *memo[T]) get(ctx context.Context, name string, make func(context.Contex
 	m.mu.Unlock()
 	return value.get(ctx, make)
 }
+
+// peek returns a value that is made already, without waiting for it.
+func (m *memo[T]) peek(name string) (value T, made bool) {
+	m.mu.Lock()
+	l := m.values[name]
+	m.mu.Unlock()
+	if l == nil || !l.mu.TryLock() {
+		return value, false
+	}
+	defer l.mu.Unlock()
+	return l.value, l.done && l.err == nil
+}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stowage-build/stowage/schema"
 )
@@ -41,11 +42,30 @@ type item struct {
 	object string
 }
 
+// found is the object of a file that git found as it is in HEAD.
+func (i *item) found() string {
+	if i.state != unchanged {
+		return ""
+	}
+	return i.object
+}
+
 // listing is what belongs to a directory, sorted by path as a string.
 type listing struct {
 	items []item
 	// git says that the directory is in a work tree.
 	git bool
+	// head is the commit of HEAD, "" before the first.
+	head string
+}
+
+// found is what is in a directory.
+type found struct {
+	items []item
+	// prefix is how the paths of all items start.
+	prefix string
+	// rooted says that the paths are relative to the workspace's root.
+	rooted bool
 }
 
 // below returns the items below a directory of the listing ("." is all), whose
@@ -56,21 +76,18 @@ func (l *listing) below(dir string) (items []item, prefix string) {
 	}
 	prefix = dir + "/"
 	start, _ := slices.BinarySearchFunc(l.items, prefix, compareItem)
-	end := start
-	for end < len(l.items) && strings.HasPrefix(l.items[end].path, prefix) {
-		end++
-	}
-	return l.items[start:end], prefix
+	// What comes right after all that start with the slash.
+	end, _ := slices.BinarySearchFunc(l.items[start:], dir+string('/'+1), compareItem)
+	return l.items[start : start+end], prefix
 }
 
-// differs reports whether a file of the listed directory is not as in HEAD.
-// Files that git ignores are not.
-func (l *listing) differs(name string) bool {
-	if !l.git {
-		return false
-	}
+// unchanged returns the item of a file that is on disk as it is in HEAD.
+func (l *listing) unchanged(name string) (item, bool) {
 	i, found := slices.BinarySearchFunc(l.items, name, compareItem)
-	return !found || l.items[i].state != unchanged
+	if !found || l.items[i].state != unchanged {
+		return item{}, false
+	}
+	return l.items[i], true
 }
 
 func compareItem(i item, name string) int { return strings.Compare(i.path, name) }
@@ -78,10 +95,35 @@ func compareItem(i item, name string) int { return strings.Compare(i.path, name)
 // arrange sorts items and keeps one for each path. What is on disk goes before
 // what was removed from the index there: then it is another file.
 func arrange(items []item) []item {
-	slices.SortFunc(items, func(a, b item) int {
-		return cmp.Or(strings.Compare(a.path, b.path), cmp.Compare(rank(a), rank(b)))
-	})
-	return slices.CompactFunc(items, func(a, b item) bool { return a.path == b.path })
+	slices.SortFunc(items, compareItems)
+	return slices.CompactFunc(items, samePath)
+}
+
+// merge is arrange for items that are sorted and some more.
+func merge(sorted, more []item) []item {
+	if !slices.IsSortedFunc(sorted, compareItems) {
+		return arrange(append(sorted, more...))
+	}
+	if len(more) == 0 {
+		return slices.CompactFunc(sorted, samePath)
+	}
+	slices.SortFunc(more, compareItems)
+	out := make([]item, 0, len(sorted)+len(more))
+	for _, m := range more {
+		n, _ := slices.BinarySearchFunc(sorted, m, compareItems)
+		out = append(append(out, sorted[:n]...), m)
+		sorted = sorted[n:]
+	}
+	return slices.CompactFunc(append(out, sorted...), samePath)
+}
+
+func samePath(a, b item) bool { return a.path == b.path }
+
+func compareItems(a, b item) int {
+	if c := strings.Compare(a.path, b.path); c != 0 {
+		return c
+	}
+	return cmp.Compare(rank(a), rank(b))
 }
 
 // rank orders the states of one path by how much they say.
@@ -103,29 +145,45 @@ func (t *Tree) listing(ctx context.Context, dir string) (*listing, string, error
 	if isOutside(dir) {
 		base, inside = t.at(dir), "."
 	}
-	l, err := t.listings.get(ctx, base, func(ctx context.Context) (*listing, error) { return listGit(ctx, base) })
+	l, err := t.listings.get(ctx, base, func(ctx context.Context) (*listing, error) {
+		t.lookNow()
+		return listGit(ctx, base, t.omitted)
+	})
 	return l, inside, err
 }
 
-// files lists a directory, given relative to the root. The items are those
-// whose paths start with prefix. What is in directories for which prune says
-// so may be left out.
-func (t *Tree) files(ctx context.Context, dir string, prune func(dir string) bool) (items []item, prefix string, err error) {
-	l, inside, err := t.listing(ctx, dir)
-	if err != nil {
-		return nil, "", err
-	}
-	if l.git {
-		items, prefix = l.below(inside)
-		return items, prefix, nil
-	}
-	items, err = walk(t.at(dir), prune)
-	return items, "", err
+// lookNow notes the time before git looks at files, the first time.
+func (t *Tree) lookNow() {
+	now := time.Now()
+	t.looked.CompareAndSwap(nil, &now)
 }
 
-// walk lists everything below a directory but git's own.
-func walk(dir string, prune func(dir string) bool) ([]item, error) {
-	w := &walker{dir: dir, prune: prune}
+// files lists a directory, given relative to the root. What is in directories
+// for which prune says so may be left out.
+func (t *Tree) files(ctx context.Context, dir string, prune func(dir string) bool) (found, error) {
+	l, inside, err := t.listing(ctx, dir)
+	if err != nil {
+		return found{}, err
+	}
+	if l.git {
+		items, prefix := l.below(inside)
+		return found{items, prefix, inside == dir}, nil
+	}
+	items, err := walk(t.at(dir), prune, t.omitted)
+	return found{items: items}, err
+}
+
+// omitted are absolute paths that are left out unless git tracks them.
+type omitted []string
+
+// has reports whether an absolute path is left out.
+func (o omitted) has(full string) bool {
+	return slices.ContainsFunc(o, func(dir string) bool { return contains(dir, full) })
+}
+
+// walk lists everything below a directory but git's own and what is left out.
+func walk(dir string, prune func(dir string) bool, omit omitted) ([]item, error) {
+	w := &walker{dir: dir, prune: prune, omit: omit}
 	if _, err := w.visit(""); err != nil {
 		return nil, fmt.Errorf("list files: %w", err)
 	}
@@ -135,6 +193,7 @@ func walk(dir string, prune func(dir string) bool) ([]item, error) {
 type walker struct {
 	dir   string
 	prune func(dir string) bool
+	omit  omitted
 	items []item
 }
 
@@ -152,7 +211,8 @@ func (w *walker) visit(rel string) (bool, error) {
 	for _, e := range entries {
 		name := path.Join(rel, e.Name())
 		switch {
-		case e.Name() == ".git", !e.IsDir() && schema.IsConfigFile(e.Name()):
+		case e.Name() == ".git", !e.IsDir() && schema.IsConfigFile(e.Name()),
+			len(w.omit) > 0 && w.omit.has(filepath.Join(w.dir, filepath.FromSlash(name))):
 			continue
 		case !e.IsDir():
 			w.items = append(w.items, item{path: name, state: unchanged})

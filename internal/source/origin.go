@@ -13,10 +13,9 @@ type origin interface {
 	locate(ctx context.Context, name, what string) (located, error)
 	// content reads a file that locate found.
 	content(ctx context.Context, rel string) ([]byte, error)
-	// files lists a directory that locate found. The items are those whose
-	// paths start with prefix. What is in directories for which prune says so
-	// may be left out.
-	files(ctx context.Context, dir string, prune func(dir string) bool) (items []item, prefix string, err error)
+	// files lists a directory that locate found. What is in directories for
+	// which prune says so may be left out.
+	files(ctx context.Context, dir string, prune func(dir string) bool) (found, error)
 	// differs reports whether a file is not as in HEAD.
 	differs(ctx context.Context, rel string) (bool, error)
 	// examine finds out what each of a few entries is. Of several errors it

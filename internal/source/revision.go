@@ -162,7 +162,7 @@ func (r *Revision) Dockerfile(ctx context.Context, contextDir, name string) ([]b
 // checked out, at whatever commit.
 func (r *Revision) Set(ctx context.Context, spec planner.SourceSpec) (*planner.SourceSet, error) {
 	return r.sets.get(ctx, specKey(spec), func(ctx context.Context) (*planner.SourceSet, error) {
-		set, err := assembly{origin: r, readers: r.tree.readers}.set(ctx, spec)
+		set, err := assembly{origin: r, shared: r.tree.shared}.set(ctx, spec)
 		if err != nil {
 			return nil, err
 		}
@@ -246,27 +246,27 @@ func (r *Revision) content(ctx context.Context, rel string) ([]byte, error) {
 func (r *Revision) differs(context.Context, string) (bool, error) { return false, nil }
 
 // files lists a directory at the commit.
-func (r *Revision) files(ctx context.Context, dir string, prune func(dir string) bool) ([]item, string, error) {
+func (r *Revision) files(ctx context.Context, dir string, prune func(dir string) bool) (found, error) {
 	at := r.inRepository(dir)
 	if isOutside(at) {
 		return r.tree.files(ctx, dir, prune)
 	}
 	n, err := r.node(ctx, at)
 	if err != nil {
-		return nil, "", fmt.Errorf("list %s at %s: %w", dir, r.name, err)
+		return found{}, fmt.Errorf("list %s at %s: %w", dir, r.name, err)
 	}
 	if n.lack != nil {
-		return nil, "", n.lack
+		return found{}, n.lack
 	}
 	f, err := r.forest(ctx, at)
 	if err != nil {
-		return nil, "", err
+		return found{}, err
 	}
 	if at == "" {
 		at = "."
 	}
 	items, prefix := f.listing.below(at)
-	return items, prefix, nil
+	return found{items: items, prefix: prefix}, nil
 }
 
 // load reads a file or the target of a symlink, as the work tree has it if the

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"sync"
 
 	"github.com/stowage-build/stowage/planner"
@@ -80,7 +79,7 @@ func (r *Revision) examineEntry(ctx context.Context, e *entry) (*node, error) {
 	}
 	at := r.inRepository(e.rel)
 	if isOutside(at) {
-		return nil, r.tree.readEntry(e)
+		return nil, r.tree.readEntry(ctx, e)
 	}
 	e.Origin = r.commit + ":" + at
 	if e.Type == planner.FileDirectory {
@@ -118,8 +117,8 @@ func (r *Revision) examineTwin(ctx context.Context, n *node, e *entry) (bool, er
 	if twin, err := r.hasTwin(ctx, n); !twin || err != nil {
 		return false, err
 	}
-	onDisk := entry{File: planner.File{Path: e.Path}, rel: e.rel}
-	if err := r.tree.readEntry(&onDisk); err != nil || onDisk.gone {
+	onDisk := entry{File: planner.File{Path: e.Path}, rel: e.rel, object: n.object}
+	if err := r.tree.readEntry(ctx, &onDisk); err != nil || onDisk.gone || onDisk.late {
 		return false, ctx.Err() // it has changed since git looked
 	}
 	onDisk.Origin = e.Origin
@@ -177,8 +176,8 @@ func (r *Revision) hasTwin(ctx context.Context, n *node) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	i, found := slices.BinarySearchFunc(l.items, name, compareItem)
-	return found && l.items[i].state == unchanged && l.items[i].object == n.object, nil
+	i, found := l.unchanged(name)
+	return found && i.object == n.object, nil
 }
 
 // openTwin opens a regular file of the work tree, nil if it is not there as it

@@ -88,10 +88,12 @@ func (l lister) nodes(ctx context.Context) ([]*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	records := fields(out.stdout)
-	found := make([]*node, 0, len(records))
+	found := make([]*node, 0, strings.Count(out.stdout, "\x00"))
 	var submodules []*node
-	for _, record := range records {
+	for record := range records(out.stdout) {
+		if record == "" {
+			continue // there is nothing at all
+		}
 		n, err := l.node(record)
 		if err != nil {
 			return nil, err

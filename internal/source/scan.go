@@ -1,8 +1,9 @@
 package source
 
 import (
-	"path"
+	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/moby/patternmatcher"
 
@@ -12,23 +13,72 @@ import (
 // filter says which files of a directory are taken: those that match include,
 // if it is set, and do not match exclude. Patterns are those of .dockerignore
 // (https://docs.docker.com/build/concepts/context/#syntax). It is for use by
-// one goroutine.
+// one goroutine at a time.
 type filter struct {
 	include, exclude *patternmatcher.PatternMatcher
+	key              string
 }
 
-// newFilter compiles patterns. Without include patterns all is included.
-func newFilter(include, exclude []string) (filter, error) {
-	var f filter
+// filters has compiled filters for when they are needed again: the packages of
+// a workspace often have one .dockerignore many times. The zero value is ready
+// for use.
+type filters struct {
+	mu   sync.Mutex
+	free map[string][]filter // by key
+}
+
+// take returns a filter that is to be released. Without include patterns all
+// is included. Bad patterns are a *badPattern.
+func (f *filters) take(include, exclude []string) (filter, error) {
+	if len(include)+len(exclude) == 0 {
+		return filter{}, nil
+	}
+	key := fmt.Sprintf("%q %q", include, exclude)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	free := f.free[key]
+	if len(free) == 0 {
+		return newFilter(include, exclude, key)
+	}
+	f.free[key] = free[:len(free)-1]
+	return free[len(free)-1], nil
+}
+
+func (f *filters) release(used filter) {
+	if used.key == "" {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.free == nil {
+		f.free = map[string][]filter{}
+	}
+	f.free[used.key] = append(f.free[used.key], used)
+}
+
+// badPattern is a pattern that has no meaning.
+type badPattern struct {
+	list     string
+	patterns []string
+	err      error
+}
+
+func (b *badPattern) Error() string {
+	return fmt.Sprintf("bad %s pattern in %q: %v", b.list, b.patterns, b.err)
+}
+
+// newFilter compiles patterns.
+func newFilter(include, exclude []string, key string) (filter, error) {
+	f := filter{key: key}
 	var err error
 	if len(include) > 0 {
 		if f.include, err = patternmatcher.New(include); err != nil {
-			return f, mistake("bad include pattern in %q: %v", include, err)
+			return filter{}, &badPattern{"include", include, err}
 		}
 	}
 	if len(exclude) > 0 {
 		if f.exclude, err = patternmatcher.New(exclude); err != nil {
-			return f, mistake("bad exclude pattern in %q: %v", exclude, err)
+			return filter{}, &badPattern{"exclude", exclude, err}
 		}
 	}
 	return f, nil
@@ -61,8 +111,10 @@ type scan struct {
 // taken is a path that the filter keeps.
 type taken struct {
 	path      string
-	directory bool // an empty one
-	differs   bool // not as in HEAD
+	full      string // as the listing has it; not of a directory that is not in it
+	object    string // as in item
+	directory bool   // an empty one
+	differs   bool   // not as in HEAD
 }
 
 // openDir is a directory that is being scanned.
@@ -76,12 +128,13 @@ type openDir struct {
 
 // run scans items, sorted, whose paths start with prefix.
 func (s *scan) run(items []item, prefix string) error {
-	for _, i := range items {
-		name := i.path[len(prefix):]
-		if schema.IsConfigFile(path.Base(name)) && i.state != hollow {
+	for i := range items {
+		at := &items[i]
+		name := at.path[len(prefix):]
+		if schema.IsConfigFile(name[strings.LastIndexByte(name, '/')+1:]) && at.state != hollow {
 			continue
 		}
-		if err := s.visit(name, i.state); err != nil {
+		if err := s.visit(name, at); err != nil {
 			return err
 		}
 	}
@@ -89,7 +142,7 @@ func (s *scan) run(items []item, prefix string) error {
 	return nil
 }
 
-func (s *scan) visit(name string, st state) error {
+func (s *scan) visit(name string, at *item) error {
 	kept := true
 	if s.filter.include != nil || s.filter.exclude != nil {
 		s.leave(name)
@@ -102,18 +155,18 @@ func (s *scan) visit(name string, st state) error {
 		}
 		kept = m.kept
 		for i := range s.open {
-			s.open[i].real = s.open[i].real || st != absent
-			s.open[i].used = s.open[i].used || (kept && st != absent)
+			s.open[i].real = s.open[i].real || at.state != absent
+			s.open[i].used = s.open[i].used || (kept && at.state != absent)
 		}
 	}
 	switch {
 	case !kept:
-	case st == absent:
+	case at.state == absent:
 		s.lacking = true
-	case st == closed:
+	case at.state == closed:
 		return mistake("the directory %s may not be read; change its permissions or leave it out with .dockerignore", name)
 	default:
-		s.taken = append(s.taken, taken{name, st == hollow, st == changed})
+		s.taken = append(s.taken, taken{path: name, full: at.path, object: at.found(), directory: at.state == hollow, differs: at.state == changed})
 	}
 	return nil
 }
@@ -165,12 +218,12 @@ func (s *scan) match(name string) (openDir, error) {
 	var err error
 	if s.filter.include != nil {
 		if in, m.include, err = s.filter.include.MatchesUsingParentResults(name, parent.include); err != nil {
-			return m, mistake("bad include pattern: %v", err)
+			return m, &badPattern{"include", nil, err}
 		}
 	}
 	if s.filter.exclude != nil {
 		if out, m.exclude, err = s.filter.exclude.MatchesUsingParentResults(name, parent.exclude); err != nil {
-			return m, mistake("bad exclude pattern: %v", err)
+			return m, &badPattern{"exclude", nil, err}
 		}
 	}
 	m.kept = in && !out

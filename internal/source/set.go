@@ -2,8 +2,10 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -14,8 +16,51 @@ import (
 // assembly is how a source set is put together.
 type assembly struct {
 	origin
+	*shared
+	git bool // the files are in git
+}
+
+// shared is what source sets are put together with, whatever their origin.
+type shared struct {
 	readers chan struct{} // bounds the goroutines that read files
-	git     bool          // the files are in git
+	filters filters
+	scraps  sync.Pool // of *scraps
+}
+
+func newShared() *shared {
+	return &shared{readers: make(chan struct{}, 2*runtime.GOMAXPROCS(0))}
+}
+
+// scraps are lists that are of no use when a set is finished.
+type scraps struct {
+	entries       []entry
+	taken         []taken
+	kept, parents []*entry
+}
+
+// mostScraps is how many entries are worth keeping space for.
+const mostScraps = 4096
+
+// builder starts a set. What it returns is to be recycled.
+func (a assembly) builder() *builder {
+	s, ok := a.scraps.Get().(*scraps)
+	if !ok {
+		s = &scraps{}
+	}
+	return &builder{assembly: a, scraps: s}
+}
+
+// recycle gives up the builder's lists.
+func (b *builder) recycle() {
+	if cap(b.entries) > mostScraps {
+		return
+	}
+	clear(b.entries)
+	clear(b.taken)
+	clear(b.kept)
+	clear(b.parents[:cap(b.parents)])
+	*b.scraps = scraps{b.entries[:0], b.taken[:0], b.kept[:0], b.parents[:0]}
+	b.assembly.scraps.Put(b.scraps)
 }
 
 // set puts a source set together.
@@ -28,12 +73,13 @@ func (a assembly) set(ctx context.Context, spec planner.SourceSpec) (*planner.So
 	if err != nil {
 		return nil, err
 	}
-	keep, err := newFilter(nil, ignore.patterns)
-	if err != nil {
-		return nil, mistake("%s: %v", join(dir, ignore.name), err)
-	}
-	b := &builder{assembly: a}
-	if err := b.addDirectory(ctx, dir, "", keep); err != nil {
+	b := a.builder()
+	defer b.recycle()
+	if err := b.addDirectory(ctx, dir, "", nil, ignore.patterns); err != nil {
+		var bad *badPattern
+		if errors.As(err, &bad) {
+			return nil, mistake("%s: %v", join(dir, ignore.name), err)
+		}
 		return nil, err
 	}
 	for _, s := range spec.Extra {
@@ -41,11 +87,14 @@ func (a assembly) set(ctx context.Context, spec planner.SourceSpec) (*planner.So
 			return nil, err
 		}
 	}
-	if err := b.compareUnsent(ctx, dir, spec.Dockerfile, ignore.name); err != nil {
-		return nil, err
-	}
+	b.noteUnsent(dir, spec.Dockerfile, ignore.name)
 	if err := b.read(ctx); err != nil {
 		return nil, err
+	}
+	for _, rel := range b.compare {
+		if err := b.compareWithHead(ctx, rel); err != nil {
+			return nil, err
+		}
 	}
 	return b.finish()
 }
@@ -53,37 +102,48 @@ func (a assembly) set(ctx context.Context, spec planner.SourceSpec) (*planner.So
 // builder collects the entries of one source set.
 type builder struct {
 	assembly
-	entries []entry
+	*scraps
+	compare []string // more files that make the set dirty if they differ
 	dirty   bool
 }
 
 // entry is a path in the set.
 type entry struct {
 	planner.File
-	rel  string // on disk, relative to the root
-	gone bool   // it was listed, and is not there any more
+	rel string // on disk, relative to the root
+	// object is "MODE ID" of what git has, if it found the file as in HEAD.
+	object string
+	gone   bool // it was listed, and is not there any more
+	late   bool // it has changed since git looked
 }
 
 // addDirectory adds the files below a root-relative directory at to.
-func (b *builder) addDirectory(ctx context.Context, dir, to string, keep filter) error {
-	items, prefix, err := b.files(ctx, dir, keep.prunes)
+func (b *builder) addDirectory(ctx context.Context, dir, to string, include, exclude []string) error {
+	keep, err := b.filters.take(include, exclude)
 	if err != nil {
 		return err
 	}
-	s := scan{filter: keep}
-	if err := s.run(items, prefix); err != nil {
+	defer b.filters.release(keep)
+	f, err := b.files(ctx, dir, keep.prunes)
+	if err != nil {
+		return err
+	}
+	s := scan{filter: keep, taken: b.taken[:0]}
+	err = s.run(f.items, f.prefix)
+	b.taken = s.taken
+	if err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	if s.lacking {
-		b.dirty = true
-	}
+	b.dirty = b.dirty || s.lacking
 	b.entries = slices.Grow(b.entries, len(s.taken))
-	for _, f := range s.taken {
-		if f.differs {
-			b.dirty = true
+	for i := range s.taken {
+		t := &s.taken[i]
+		b.dirty = b.dirty || t.differs
+		e := entry{File: planner.File{Path: join(to, t.path)}, rel: t.full, object: t.object}
+		if !f.rooted {
+			e.rel = join(dir, t.path)
 		}
-		e := entry{File: planner.File{Path: join(to, f.path)}, rel: join(dir, f.path)}
-		if f.directory {
+		if t.directory {
 			e.Type = planner.FileDirectory
 		}
 		b.entries = append(b.entries, e)
@@ -115,28 +175,29 @@ func (b *builder) addSource(ctx context.Context, s schema.Source, allowOutside b
 			to = path.Base(s.Path)
 		}
 		b.entries = append(b.entries, entry{File: planner.File{Path: to}, rel: at.rel})
-		return b.compareWithHead(ctx, at.rel)
+		b.compare = append(b.compare, at.rel)
+		return nil
 	}
-	keep, err := newFilter(s.Include, s.Exclude)
-	if err != nil {
-		return fmt.Errorf("source %s: %w", s.Path, err)
+	err = b.addDirectory(ctx, at.rel, to, s.Include, s.Exclude)
+	var bad *badPattern
+	if errors.As(err, &bad) {
+		return mistake("source %s: %v", s.Path, err)
 	}
-	return b.addDirectory(ctx, at.rel, to, keep)
+	return err
 }
 
-// compareUnsent compares with HEAD what decides a build and is not in the set
+// noteUnsent has compared with HEAD what decides a build and is not in the set
 // because .dockerignore says so: the Dockerfile, and the ignore file itself.
-func (b *builder) compareUnsent(ctx context.Context, dir string, names ...string) error {
+func (b *builder) noteUnsent(dir string, names ...string) {
 	for _, name := range names {
-		sent := func(e entry) bool { return e.rel == join(dir, name) }
-		if name == "" || slices.ContainsFunc(b.entries, sent) {
+		if name == "" {
 			continue
 		}
-		if err := b.compareWithHead(ctx, join(dir, path.Clean(name))); err != nil {
-			return err
+		rel := join(dir, path.Clean(name))
+		if !slices.ContainsFunc(b.entries, func(e entry) bool { return e.rel == rel }) {
+			b.compare = append(b.compare, rel)
 		}
 	}
-	return nil
 }
 
 // compareWithHead makes the set dirty if a file differs from HEAD.
@@ -152,7 +213,10 @@ const chunk = 64
 // read reads the files, large sets in parallel. Of several errors that of the
 // first path is returned.
 func (b *builder) read(ctx context.Context) error {
-	slices.SortStableFunc(b.entries, func(x, y entry) int { return comparePaths(x.Path, y.Path) })
+	order := func(x, y entry) int { return comparePaths(x.Path, y.Path) }
+	if !slices.IsSortedFunc(b.entries, order) {
+		slices.SortStableFunc(b.entries, order)
+	}
 	if len(b.entries) <= chunk {
 		return b.examine(ctx, b.entries)
 	}

@@ -8,8 +8,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/stowage-build/stowage/planner"
 )
@@ -18,6 +20,10 @@ import (
 type Options struct {
 	// CachePath is the file that digests are remembered in; "" is none.
 	CachePath string
+	// Omit are files and directories that are in no source set unless git
+	// tracks them, whether they are there or not: what the program that reads
+	// the tree itself writes into it.
+	Omit []string
 }
 
 // Tree is a workspace's directory. It implements planner.Sources and
@@ -27,8 +33,11 @@ type Tree struct {
 	root  string
 	git   *repository // nil outside git
 	cache *cache
-	// readers bounds the goroutines that read files.
-	readers chan struct{}
+	*shared
+	omitted omitted
+	folders folders
+	ahead   ahead
+	looked  atomic.Pointer[time.Time] // when git was first asked, nil before
 
 	listings memo[*listing]           // by absolute directory
 	sets     memo[*planner.SourceSet] // by specification
@@ -52,8 +61,29 @@ func New(root string, opts Options) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open source tree: %w", err)
 	}
-	readers := make(chan struct{}, 2*runtime.GOMAXPROCS(0))
-	return &Tree{root: root, git: git, cache: &cache{path: opts.CachePath}, readers: readers}, nil
+	t := &Tree{root: root, git: git, cache: &cache{path: opts.CachePath, root: root}, shared: newShared()}
+	for _, name := range opts.Omit {
+		full, err := resolve(name)
+		if err != nil {
+			return nil, fmt.Errorf("open source tree: %w", err)
+		}
+		t.omitted = append(t.omitted, full)
+	}
+	return t, nil
+}
+
+// resolve follows the symlinks of a path, as far as it is there.
+func resolve(name string) (string, error) {
+	full, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	resolved, err := filepath.EvalSymlinks(full)
+	if errors.Is(err, fs.ErrNotExist) && full != filepath.Dir(full) {
+		parent, err := resolve(filepath.Dir(full))
+		return filepath.Join(parent, filepath.Base(full)), err
+	}
+	return resolved, err
 }
 
 // Save remembers the digests of the files that were read.
@@ -95,7 +125,7 @@ func (t *Tree) Dockerfile(ctx context.Context, contextDir, name string) ([]byte,
 // left out by a sparse checkout, or in a submodule that is not checked out.
 func (t *Tree) Set(ctx context.Context, spec planner.SourceSpec) (*planner.SourceSet, error) {
 	return t.sets.get(ctx, specKey(spec), func(ctx context.Context) (*planner.SourceSet, error) {
-		return assembly{t, t.readers, t.git != nil}.set(ctx, spec)
+		return assembly{t, t.shared, t.git != nil}.set(ctx, spec)
 	})
 }
 
@@ -109,8 +139,23 @@ func specKey(spec planner.SourceSpec) string {
 	return key.String()
 }
 
-// locate follows the symlinks of a path on disk.
+// locate follows the symlinks of a path on disk. Mostly there are none: then
+// one look is enough, at what is at its end.
 func (t *Tree) locate(_ context.Context, name, what string) (located, error) {
+	rel := path.Clean(name)
+	if filepath.IsLocal(rel) && t.folders.real(t, parent(rel)) {
+		var st syscall.Stat_t
+		err := lstat(t.at(rel), &st)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return located{}, noSuch(what, name)
+		case err == nil && kind(&st) == syscall.S_IFDIR:
+			t.folders.note(rel, true)
+			return located{rel, fs.ModeDir}, nil
+		case err == nil && kind(&st) == syscall.S_IFREG:
+			return located{rel, 0}, nil
+		}
+	}
 	return t.locateOnDisk(t.at(name), name, what)
 }
 
@@ -121,7 +166,7 @@ func (t *Tree) locateOnDisk(full, name, what string) (located, error) {
 		full, err = filepath.EvalSymlinks(full)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return located{}, fmt.Errorf("there is no %s %s: %w", what, name, fs.ErrNotExist)
+		return located{}, noSuch(what, name)
 	}
 	if err != nil {
 		return located{}, fmt.Errorf("read %s %s: %w", what, name, err)
@@ -135,6 +180,10 @@ func (t *Tree) locateOnDisk(full, name, what string) (located, error) {
 		return located{}, fmt.Errorf("read %s %s: %w", what, name, err)
 	}
 	return located{filepath.ToSlash(rel), info.Mode().Type()}, nil
+}
+
+func noSuch(what, name string) error {
+	return fmt.Errorf("there is no %s %s: %w", what, name, fs.ErrNotExist)
 }
 
 // content reads a file on disk.
@@ -152,7 +201,19 @@ func (t *Tree) differs(ctx context.Context, rel string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return l.differs(join(dir, path.Base(rel))), nil
+	if !l.git {
+		return false, nil
+	}
+	i, found := l.unchanged(join(dir, path.Base(rel)))
+	if !found {
+		return true, nil // it may be one that git ignores
+	}
+	var st syscall.Stat_t
+	full := t.at(rel)
+	if lstat(full, &st) != nil {
+		return true, nil
+	}
+	return t.changedLate(ctx, full, &st, i.object)
 }
 
 func isOutside(rel string) bool { return rel == ".." || strings.HasPrefix(rel, "../") }
