@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"schema":   nil,
 	"graph":    nil,
 	"planner":  {"schema", "graph"},
-	"executor": {"planner", "schema", "graph"},
+	"executor": {"planner", "schema", "graph", "executor/schedule"},
 }
 
 // outside is what reaches out of a program by the standard library, by import

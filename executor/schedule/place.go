@@ -1,0 +1,274 @@
+package schedule
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/containerd/platforms"
+)
+
+// tier is how well builders suit a class.
+type tier int
+
+const (
+	// native builders run the class's programs themselves. Where there is none,
+	// those that emulate are taken for it: what was recorded was recorded there.
+	native tier = iota
+	emulated
+)
+
+// class is tasks that may run on the same builders, so that looking at the
+// first of each is enough.
+type class struct {
+	build            bool
+	platform, native string
+	builders         [2][]*builder
+	// free and live count slots of live builders, by tier.
+	free, live  [2]int
+	pool        *pool
+	first, last entries
+}
+
+// pool is native builders that classes share, and the work that they have.
+type pool struct {
+	slots int
+	// queued is what is ready and waits; running builds end, together, after
+	// ends, a sum of times since the beginning.
+	queued  time.Duration
+	running int
+	ends    time.Duration
+}
+
+// wait is how long the last of the tasks that are ready, of duration d, waits
+// for one of the pool's slots.
+func (p *pool) wait(d, now time.Duration) time.Duration {
+	if p.slots == 0 {
+		return 1 << 62
+	}
+	running := max(p.ends-time.Duration(p.running)*now, 0)
+	return (p.queued - d + running) / time.Duration(p.slots)
+}
+
+// builder is a Builder in use.
+type builder struct {
+	Builder
+	number int
+	key    uint64
+	free   int
+	live   bool
+	// uses are the classes that it serves, pools those that it is of.
+	uses  []use
+	pools []*pool
+}
+
+type use struct {
+	class *class
+	tier  tier
+}
+
+func newBuilder(number int, b Builder) *builder {
+	b.Slots = max(b.Slots, 1)
+	return &builder{Builder: b, number: number, key: hash(b.Name), free: b.Slots, live: true}
+}
+
+func (b *builder) occupy(ends time.Duration)  { b.change(-1, ends) }
+func (b *builder) release(ends time.Duration) { b.change(1, -ends) }
+
+func (b *builder) change(slots int, ends time.Duration) {
+	b.free += slots
+	for _, p := range b.pools {
+		p.running -= slots
+		p.ends += ends
+	}
+	if b.live {
+		b.count(slots, 0)
+	}
+}
+
+// count tells the classes of slots that have become free or, below 0, taken.
+func (b *builder) count(free, live int) {
+	for _, u := range b.uses {
+		u.class.free[u.tier] += free
+		u.class.live[u.tier] += live
+	}
+}
+
+func (b *builder) setLive(live bool) {
+	if b.live == live {
+		return
+	}
+	b.live = live
+	sign := 1
+	if !live {
+		sign = -1
+	}
+	b.count(sign*b.free, sign*b.Slots)
+	for _, p := range b.pools {
+		p.slots += sign * b.Slots
+	}
+}
+
+// classify puts tasks into classes and finds the builders of each.
+func (s *Scheduler) classify() {
+	type key struct {
+		build            bool
+		platform, native string
+	}
+	known := map[key]*class{}
+	pools := map[string]*pool{}
+	s.classOf = make([]*class, len(s.tasks))
+	for i, t := range s.tasks {
+		k := key{t.Build, t.Platform, t.Native}
+		if !t.Build {
+			k = key{}
+		}
+		c := known[k]
+		if c == nil {
+			c = &class{build: k.build, platform: k.platform, native: k.native}
+			c.last.reversed = true
+			if c.build {
+				c.find(s.builders, pools)
+			}
+			known[k] = c
+			s.classes = append(s.classes, c)
+		}
+		s.classOf[i] = c
+	}
+}
+
+// find finds the class's builders.
+func (c *class) find(builders []*builder, pools map[string]*pool) {
+	for _, b := range builders {
+		if b.Suits(c.platform, c.native) {
+			t := native
+			if c.native == "" && b.emulates(c.platform) {
+				t = emulated
+			}
+			c.builders[t] = append(c.builders[t], b)
+		}
+	}
+	if len(c.builders[native]) == 0 {
+		c.builders[native], c.builders[emulated] = c.builders[emulated], nil
+	}
+	for t, list := range c.builders {
+		for _, b := range list {
+			b.uses = append(b.uses, use{c, tier(t)})
+			c.free[t] += b.free
+			c.live[t] += b.Slots
+		}
+	}
+	c.pool = poolOf(c.builders[native], pools)
+}
+
+// poolOf is the pool of exactly these builders.
+func poolOf(builders []*builder, pools map[string]*pool) *pool {
+	var numbers []int
+	for _, b := range builders {
+		numbers = append(numbers, b.number)
+	}
+	key := fmt.Sprint(numbers)
+	p := pools[key]
+	if p == nil {
+		p = &pool{}
+		pools[key] = p
+		for _, b := range builders {
+			p.slots += b.Slots
+			b.pools = append(b.pools, p)
+		}
+	}
+	return p
+}
+
+// Suits reports whether builds for the platform may run on the builder, where
+// native is as in Task.
+func (b Builder) Suits(platform, native string) bool {
+	return (len(b.Platforms) == 0 || slices.Contains(b.Platforms, platform)) &&
+		(native == "" || native == b.Native)
+}
+
+// emulates reports whether the builder's processor cannot run the platform's
+// programs itself. What cannot be told is taken for native.
+func (b Builder) emulates(platform string) bool {
+	own, err := platforms.Parse(b.Native)
+	if err != nil {
+		return false
+	}
+	wanted, err := platforms.Parse(platform)
+	return err == nil && !platforms.Only(own).Match(wanted)
+}
+
+func (c *class) emulates(b *builder) bool {
+	return slices.Contains(c.builders[emulated], b)
+}
+
+// pick chooses among the builders that have a free slot: one that already
+// holds what the task needs, or built its package last; of several, and where
+// there is none, the one that rendezvous hashing of the package's name gives,
+// so that a package goes to the same builder in every run as long as there is
+// room. A builder that is full would have the build wait, so it is not looked
+// at.
+func (s *Scheduler) pick(task int, among []*builder, avoid int) int {
+	best, bestScore, bestKey := None, -1, uint64(0)
+	for _, b := range among {
+		if b.free == 0 || !b.live || b.number == avoid {
+			continue
+		}
+		score, key := s.holds(task, b), mix(s.keys[task]^b.key)
+		if best == None || score > bestScore || (score == bestScore && key > bestKey) {
+			best, bestScore, bestKey = b.number, score, key
+		}
+	}
+	return best
+}
+
+// holds counts the task's needs that ran on the builder, and its own last
+// build.
+func (s *Scheduler) holds(task int, b *builder) int {
+	score := 0
+	for _, need := range s.tasks[task].Needs {
+		if s.at[need] == b.number {
+			score += 2
+		}
+	}
+	if s.tasks[task].Last != "" && s.tasks[task].Last == b.Name {
+		score++
+	}
+	return score
+}
+
+// resumeOn chooses a builder for a task that is started again.
+func (s *Scheduler) resumeOn(task int, c *class, avoid int) int {
+	if b := s.pick(task, c.builders[native], avoid); b != None {
+		return b
+	}
+	others := c.live[native]
+	if avoid != None && s.builders[avoid].live && !c.emulates(s.builders[avoid]) {
+		others -= s.builders[avoid].Slots
+	}
+	if others == 0 {
+		if b := s.pick(task, c.builders[emulated], avoid); b != None {
+			return b
+		}
+	}
+	if avoid != None && s.builders[avoid].live && s.builders[avoid].free > 0 {
+		return avoid
+	}
+	return None
+}
+
+// hash is FNV-1a of 64 bits.
+func hash(text string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
+	}
+	return h
+}
+
+// mix is the finaliser of SplitMix64: every bit of x changes half of the bits.
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
