@@ -34,9 +34,6 @@ type packageBlock struct {
 	instances map[string]*Declaration
 	// failed says that for_each could not be evaluated.
 	failed bool
-	// effective are the expressions, of all that decide the packages, that
-	// mention packages or locals.
-	effective []*expression
 }
 
 // keys are the instances' keys, sorted.
@@ -85,6 +82,7 @@ func (l *loader) declarePackages(ws *Workspace) {
 	for _, d := range ws.Packages {
 		ws.byName[d.Name] = d
 	}
+	l.applySettings(ws)
 }
 
 func (b *packageBlock) declarations() []*Declaration {
@@ -167,7 +165,7 @@ func (r *reader) forEach(x *expression) (map[string]cty.Value, bool) {
 
 // newDeclaration evaluates the image of one package.
 func (l *loader) newDeclaration(r *reader, b *packageBlock, name string, ws *Workspace, each *eachValue) *Declaration {
-	d := &Declaration{Name: name, Block: b.name, Dir: b.scope.dir, Range: b.rng, block: b, each: each}
+	d := &Declaration{Name: name, Block: b.name, Dir: b.scope.dir, Range: b.rng, block: b, merged: b.merged, each: each}
 	image := b.name
 	if each != nil {
 		image += "-" + each.key

@@ -35,7 +35,7 @@ type evaluation struct {
 func (env *environment) newEvaluation(d *Declaration, identity func(string) (Identity, bool)) *evaluation {
 	ev := &evaluation{
 		reader: reader{env: env, scope: d.block.scope, variables: map[string]cty.Value{}},
-		decl:   d, merged: d.block.merged, identity: identity, late: map[*local]cty.Value{},
+		decl:   d, merged: d.merged, identity: identity, late: map[*local]cty.Value{},
 	}
 	self := map[string]cty.Value{"name": cty.StringVal(d.Name), "image": cty.StringVal(d.Repository)}
 	if identity == nil {
@@ -62,8 +62,11 @@ func (l *loader) evaluatePackages(ws *Workspace) {
 	parallel(len(l.packages), func(i int) {
 		b := l.packages[i]
 		b.own.expressions(func(x *expression) { diags[i] = append(diags[i], l.env.link(x)...) })
-		b.findEffective()
+		b.merged.findEffective()
 		for _, d := range b.declarations() {
+			if d.merged != b.merged {
+				d.merged.findEffective()
+			}
 			ev := l.env.newEvaluation(d, nil)
 			ev.out = newPackage(d, ws.Platforms)
 			ev.prepare()
@@ -76,12 +79,12 @@ func (l *loader) evaluatePackages(ws *Workspace) {
 	}
 }
 
-// findEffective fills b.effective, in an order that does not depend on maps.
-func (b *packageBlock) findEffective() {
+// findEffective fills m.effective, in an order that does not depend on maps.
+func (m *merged) findEffective() {
 	for _, name := range attributeOrder {
-		for _, x := range b.merged.of(name) {
+		for _, x := range m.of(name) {
 			if len(x.used.packages) > 0 || len(x.used.locals) > 0 {
-				b.effective = append(b.effective, x)
+				m.effective = append(m.effective, x)
 			}
 		}
 	}
@@ -133,7 +136,7 @@ func (ev *evaluation) run(names []string) []string {
 func (ev *evaluation) addPackages() {
 	blocks := map[string]cty.Value{}
 	lateLocals := false
-	for _, x := range ev.decl.block.effective {
+	for _, x := range ev.merged.effective {
 		for _, m := range x.used.packages {
 			if _, done := blocks[m.block.name]; !done {
 				blocks[m.block.name] = ev.blockValue(m.block)
@@ -148,7 +151,7 @@ func (ev *evaluation) addPackages() {
 		return
 	}
 	locals := map[string]cty.Value{}
-	for _, x := range ev.decl.block.effective {
+	for _, x := range ev.merged.effective {
 		for _, l := range x.used.locals {
 			locals[l.name] = ev.localValue(l)
 		}

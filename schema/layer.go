@@ -147,6 +147,9 @@ type merged struct {
 	maps    map[string][]entry
 	nested  map[string][]*nested // by kind, nearest layer first
 	ranges  map[string]hcl.Range
+	// effective are the expressions, of all that decide the package, that
+	// mention packages or locals.
+	effective []*expression
 }
 
 // merge lays own over defaults, which are ordered from near to far.

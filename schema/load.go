@@ -20,8 +20,12 @@ type Options struct {
 	VarFiles []VarFile
 	// Vars are --var NAME=VALUE in order.
 	Vars []Var
-	// AnyVars makes it no mistake that Vars have names that are not declared:
-	// the values are for another state of the workspace.
+	// Set are --set PACKAGE.ATTRIBUTE[.KEY]=VALUE in order: what is set for
+	// packages, whose names may be globs, over their configuration.
+	Set []string
+	// AnyVars makes it no mistake that Vars have names that are not declared,
+	// nor that Set is about no package: they are for another state of the
+	// workspace.
 	AnyVars bool
 	// Git answers git_commit(), git_describe() and git_tree(path). nil makes
 	// those functions fail with a diagnostic.

@@ -118,8 +118,8 @@ func (p *Package) Range(name string) hcl.Range {
 	if r, ok := p.parts[name]; ok {
 		return r
 	}
-	if b := p.Declaration.block; b != nil {
-		if r, ok := b.merged.ranges[name]; ok {
+	if m := p.Declaration.merged; m != nil {
+		if r, ok := m.ranges[name]; ok {
 			return r
 		}
 	}

@@ -15,7 +15,7 @@ var tagRule = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
 // digits); the default is that hash. It is safe for concurrent use.
 func (w *Workspace) Tag(p *Package, hash string, identity func(name string) (Identity, bool)) (string, hcl.Diagnostics) {
 	d := p.Declaration
-	x := d.block.merged.scalars["tag"]
+	x := d.merged.scalars["tag"]
 	if x == nil {
 		return hash, nil
 	}

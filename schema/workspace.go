@@ -49,7 +49,10 @@ type Declaration struct {
 	References []Reference
 
 	block *packageBlock
-	each  *eachValue
+	// merged is what decides the package: the block's, or, where the command
+	// line sets something, the package's own.
+	merged *merged
+	each   *eachValue
 	// refers has the names in References.
 	refers map[string]bool
 	// prototype is evaluated but for the pending attributes, which depend on
