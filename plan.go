@@ -161,6 +161,9 @@ func (w *Workspace) shown(opts PlanOptions) (map[string]any, error) {
 	if len(w.opts.BuildArgs) > 0 {
 		shown["build_args"] = w.opts.BuildArgs
 	}
+	if len(w.opts.Set) > 0 {
+		shown["set"] = w.opts.Set
+	}
 	if !w.opts.At.IsZero() {
 		shown["at"] = w.opts.At.Format(time.RFC3339)
 	}
@@ -168,8 +171,7 @@ func (w *Workspace) shown(opts PlanOptions) (map[string]any, error) {
 }
 
 // Restore adds to opts what a saved plan was made with: its variables, build
-// arguments and time.
-// Sensitive variables are not in it and must be given again.
+// arguments, settings and time. Sensitive variables are not in it and must be given again.
 func Restore(opts *Options, saved *planner.Plan) {
 	vars, _ := saved.Options["vars"].(map[string]any)
 	var restored []schema.Var
@@ -183,6 +185,13 @@ func Restore(opts *Options, saved *planner.Plan) {
 		opts.BuildArgs = map[string]string{}
 		for name, value := range args {
 			opts.BuildArgs[name], _ = value.(string)
+		}
+	}
+	if settings, ok := saved.Options["set"].([]any); ok {
+		opts.Set = nil
+		for _, s := range settings {
+			text, _ := s.(string) // an altered plan is refused by its checksum
+			opts.Set = append(opts.Set, text)
 		}
 	}
 	if text, ok := saved.Options["at"].(string); ok {

@@ -69,7 +69,7 @@ func (w *Workspace) resolveAt(ctx context.Context, rev *source.Revision) (*plann
 		return nil, nil
 	}
 	config, files, diags := schema.LoadFiles(fsys, schema.Options{
-		Getenv: w.opts.Getenv, VarFiles: w.opts.VarFiles, Vars: w.opts.Vars, AnyVars: true,
+		Getenv: w.opts.Getenv, VarFiles: w.opts.VarFiles, Vars: w.opts.Vars, Set: w.opts.Set, AnyVars: true,
 		Git: rev, Version: w.opts.Version,
 	})
 	if diags.HasErrors() {

@@ -57,6 +57,8 @@ type Options struct {
 	// Vars and VarFiles are values of variables, as --var and --var-file.
 	Vars     []schema.Var
 	VarFiles []schema.VarFile
+	// Set are PACKAGE.ATTRIBUTE[.KEY]=VALUE over the configuration, as --set.
+	Set []string
 	// Getenv looks up the environment; nil is os.LookupEnv.
 	Getenv func(name string) (string, bool)
 	// StoreDir is the directory of the shipped store; "" is STOWAGE_STORE, or
@@ -152,7 +154,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Workspace, error) {
 // packages are evaluated later, and may read files of the tree then.
 func (w *Workspace) load(tree fs.FS) error {
 	config, files, diags := schema.LoadFiles(tree, schema.Options{
-		Getenv: w.opts.Getenv, VarFiles: w.opts.VarFiles, Vars: w.opts.Vars,
+		Getenv: w.opts.Getenv, VarFiles: w.opts.VarFiles, Vars: w.opts.Vars, Set: w.opts.Set,
 		Git: w.sources, Version: w.opts.Version,
 	})
 	if diags.HasErrors() {

@@ -24,6 +24,7 @@ type env struct {
 	vars     []string
 	varFiles []string
 	argFiles []string
+	set      []string
 	store    string
 	progress string
 	color    string
@@ -34,7 +35,7 @@ func newEnv(stdout, stderr io.Writer) *env { return &env{stdout: stdout, stderr:
 
 // options turns the global flags into the options of a workspace.
 func (e *env) options() (stowage.Options, error) {
-	opts := stowage.Options{StoreDir: e.store, Version: version}
+	opts := stowage.Options{StoreDir: e.store, Version: version, Set: e.set}
 	for _, v := range e.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok {

@@ -35,6 +35,7 @@ be built and why; stowage apply builds them, and nothing else.`,
 	f.StringArrayVar(&e.vars, "var", nil, "set a variable, `NAME=VALUE`; may be repeated")
 	f.StringArrayVar(&e.varFiles, "var-file", nil, "read variables from `FILE`; may be repeated")
 	f.StringArrayVar(&e.argFiles, "build-arg-file", nil, "read build arguments from `FILE`, NAME=VALUE a line, for the packages that declare them; may be repeated")
+	f.StringArrayVar(&e.set, "set", nil, "set an attribute of packages, `PACKAGE.ATTRIBUTE[.KEY]=VALUE`, over what the configuration says: app.args.MODE=fast, '*.platforms=linux/arm64', 'app[\"api\"].target=debug'; may be repeated")
 	f.StringVar(&e.store, "store", "", "keep images in `DIR` (default: STOWAGE_STORE, or stowage in the user cache directory)")
 	f.StringVar(&e.progress, "progress", "auto", "progress of a run: auto, tty, plain, json or quiet")
 	f.StringVar(&e.color, "color", "auto", "colours: auto, always or never")
