@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/dockerd"
 	"github.com/stowage-build/stowage/internal/report"
+	"github.com/stowage-build/stowage/internal/report/web"
 	"github.com/stowage-build/stowage/internal/runlog"
 	"github.com/stowage-build/stowage/planner"
 	"github.com/stowage-build/stowage/schema"
@@ -61,7 +63,8 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	if err != nil {
 		return nil, err
 	}
-	reporters := executor.Reporters{record, opts.Reporter}
+	page := web.NewRecord()
+	reporters := executor.Reporters{record, opts.Reporter, page}
 	if opts.Reporter == nil && w.opts.Output != nil {
 		plain, err := report.NewReporter("plain", w.opts.Output, report.Options{})
 		if err != nil {
@@ -87,6 +90,11 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		Provenance: executor.Provenance{Revision: revision, Source: w.sources.RemoteURL(ctx), GoVersion: version},
 		Proxies:    w.opts.proxies(),
 	}, ports, executor.Options{Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast})
+	if err == nil {
+		err = record.WritePage(func(out io.Writer) error {
+			return web.Run(out, plan, result, page, w.pageDetails(r))
+		})
+	}
 	return result, errors.Join(err, record.Close(result))
 }
 

@@ -106,9 +106,10 @@ with a git revision: no registry is asked, and nothing is checked out.`,
   stowage plan app 'lint-*' @tools ./pkg/base
   stowage plan --push --out plan.json && stowage apply plan.json
   stowage plan --format json | jq .summary
+  stowage plan --format html > plan.html
   stowage plan --since origin/main`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := oneOf("--format", format, "text", "json"); err != nil {
+			if err := oneOf("--format", format, planFormats()...); err != nil {
 				return err
 			}
 			ws, err := e.openAt(cmd.Context(), time.Time(flags.at))
@@ -121,6 +122,9 @@ with a git revision: no registry is asked, and nothing is checked out.`,
 				return err
 			}
 			if since != "" {
+				if err := oneOf("--format", format, "text", "json"); err != nil {
+					return fmt.Errorf("%w with --since", err)
+				}
 				if err := refuseWithSince(cmd); err != nil {
 					return err
 				}
@@ -132,12 +136,12 @@ with a git revision: no registry is asked, and nothing is checked out.`,
 			if err != nil {
 				return err
 			}
-			return e.finishPlan(plan, format, out, detailed)
+			return e.finishPlan(cmd.Context(), ws, plan, format, out, detailed)
 		},
 		ValidArgsFunction: e.completePackages,
 	}
 	flags.register(cmd.Flags())
-	cmd.Flags().StringVar(&format, "format", "text", "output as text or json")
+	cmd.Flags().StringVar(&format, "format", "text", "output as "+orList(planFormats()))
 	cmd.Flags().StringVar(&since, "since", "", "say what has changed since git revision `REV`, whatever has been built")
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to `FILE`, for stowage apply FILE")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")
@@ -178,7 +182,7 @@ func (e *env) planSince(ctx context.Context, ws *stowage.Workspace, opts stowage
 }
 
 // finishPlan saves and prints a plan.
-func (e *env) finishPlan(plan *planner.Plan, format, out string, detailed bool) error {
+func (e *env) finishPlan(ctx context.Context, ws *stowage.Workspace, plan *planner.Plan, format, out string, detailed bool) error {
 	if out != "" {
 		content, err := plan.MarshalSaved()
 		if err != nil {
@@ -188,7 +192,7 @@ func (e *env) finishPlan(plan *planner.Plan, format, out string, detailed bool) 
 			return fmt.Errorf("save the plan: %w", err)
 		}
 	}
-	if err := e.printPlan(plan, format); err != nil {
+	if err := e.printPlan(ctx, ws, plan, format); err != nil {
 		return err
 	}
 	switch {
@@ -198,17 +202,6 @@ func (e *env) finishPlan(plan *planner.Plan, format, out string, detailed bool) 
 		return errToDo
 	}
 	return nil
-}
-
-func (e *env) printPlan(plan *planner.Plan, format string) error {
-	if format == "text" {
-		return report.Plan(e.stdout, plan, report.PlanOptions{Color: e.colored(e.stdout)})
-	}
-	content, err := plan.Marshal()
-	if err == nil {
-		_, err = e.stdout.Write(content)
-	}
-	return err
 }
 
 // completePackages completes package and group names.

@@ -66,3 +66,9 @@ func oneOf(flag, value string, allowed ...string) error {
 	}
 	return fmt.Errorf("%s %q: use one of %s", flag, value, strings.Join(allowed, ", "))
 }
+
+// orList is "text, json or html".
+func orList(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}

@@ -17,18 +17,18 @@ func showCommand(e *env) *cobra.Command {
 		Long:    "Print a plan that stowage plan --out saved. It needs no workspace.",
 		Example: "  stowage show plan.json\n  stowage show --format json plan.json",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			if err := oneOf("--format", format, "text", "json"); err != nil {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := oneOf("--format", format, planFormats()...); err != nil {
 				return err
 			}
 			plan, err := e.readPlan(args[0])
 			if err != nil {
 				return err
 			}
-			return e.printPlan(plan, format)
+			return e.printPlan(cmd.Context(), nil, plan, format)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "output as text or json")
+	cmd.Flags().StringVar(&format, "format", "text", "output as "+orList(planFormats()))
 	return cmd
 }
 

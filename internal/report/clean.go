@@ -50,3 +50,6 @@ func cleanLines(text string) []string {
 
 // cleanText cleans each line of a text.
 func cleanText(text string) string { return strings.Join(cleanLines(text), "\n") }
+
+// Clean makes one line of output safe to print: see clean.
+func Clean(line string) string { return clean(line) }

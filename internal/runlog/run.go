@@ -1,6 +1,7 @@
 package runlog
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -144,6 +145,19 @@ func (r *Run) Report(e executor.Event) {
 	if r.err == nil {
 		r.err = err
 	}
+}
+
+// WritePage writes the run's page, report.html.
+func (r *Run) WritePage(write func(io.Writer) error) error {
+	f, err := os.Create(filepath.Join(r.dir, "report.html"))
+	if err != nil {
+		return fmt.Errorf("write the run's page: %w", err)
+	}
+	out := bufio.NewWriter(f)
+	if err := errors.Join(write(out), out.Flush(), f.Close()); err != nil {
+		return fmt.Errorf("write the run's page in %s: %w", r.dir, err)
+	}
+	return nil
 }
 
 // Close writes the report and closes the run.

@@ -1,0 +1,93 @@
+function setUpTiles() {
+  const count = (s) => data.nodes.filter((n) => n.state === s).length;
+  const tile = (value, text, color) => make('div', { class: 'tile', color }, make('b', {}, String(value)), make('span', {}, text));
+  const tiles = Object.keys(states).filter(count).map((s) => tile(count(s), stateName(s), stateVar(s)));
+  if (data.run) {
+    tiles.push(tile(duration(data.run.took), 'in all', '--accent'));
+    if (data.run.instructions) tiles.push(tile(Math.round(100 * data.run.cached / data.run.instructions) + '%', 'instructions cached', '--pull'));
+    if (data.run.retries.length) tiles.push(tile(data.run.retries.length, 'retries', '--warn'));
+  } else if (data.estimate) tiles.push(tile(duration(data.estimate), 'estimated', '--accent'));
+  const path = data.run ? data.run.critical.map((c) => c.label) : data.critical ?? [];
+  if (path.length) {
+    tiles.push(make('div', { class: 'tile wide', color: '--accent' }, make('b', { title: path.join(' → ') }, path.join(' → ')), make('span', {}, 'critical path')));
+  }
+  byId('tiles').append(...tiles);
+  byId('meta').textContent = [
+    data.revision ? 'at ' + data.revision.slice(0, 12) + (data.dirty ? ', with changes' : '') : '',
+    new Date(data.created).toLocaleString(), 'stowage ' + data.version,
+  ].filter(Boolean).join(' · ');
+}
+
+function show(tab) {
+  for (const t of document.querySelectorAll('[role=tab]')) {
+    const on = t === tab;
+    t.setAttribute('aria-selected', String(on));
+    t.tabIndex = on ? 0 : -1;
+    byId(t.getAttribute('aria-controls')).hidden = !on;
+  }
+  listeners.show?.[tab.getAttribute('aria-controls')]?.();
+}
+
+function setUpTabs() {
+  if (data.remarks.length) {
+    byId('tab-remarks').hidden = false;
+    byId('tab-remarks').textContent = `Remarks (${data.remarks.length})`;
+    byId('panel-remarks').append(make('ul', {}, data.remarks.map((r) => make('li', {},
+      make('strong', {}, `${r.severity}: ${r.summary}`), r.at ? make('code', {}, ' ' + r.at) : '', r.detail ? make('p', {}, r.detail) : ''))));
+  }
+  const tabs = [...document.querySelectorAll('[role=tab]')].filter((t) => !t.hidden);
+  for (const [i, tab] of tabs.entries()) {
+    tab.addEventListener('click', () => show(tab));
+    tab.addEventListener('keydown', (e) => {
+      const move = { ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: tabs.length - 1 }[e.key];
+      if (move === undefined) return;
+      const next = tabs[(move + tabs.length) % tabs.length];
+      show(next);
+      next.focus();
+      e.preventDefault();
+    });
+  }
+  document.querySelector('.skip').addEventListener('click', () => show(byId('tab-list')));
+}
+
+function setUpTheme() {
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+  const apply = (theme) => {
+    document.documentElement.dataset.theme = theme;
+    readColors();
+    drawLanes();
+  };
+  apply(dark.matches ? 'dark' : 'light');
+  dark.addEventListener('change', () => apply(dark.matches ? 'dark' : 'light'));
+  byId('theme').addEventListener('click', () => apply(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'));
+}
+
+function setUpKeys() {
+  document.addEventListener('keydown', (e) => {
+    if (e.key === '/' && !e.target.matches('input')) {
+      e.preventDefault();
+      byId('search').focus();
+    } else if (e.key === 'Escape') {
+      if (e.target.id === 'search' && e.target.value) return; // clears the search
+      if (selected >= 0) {
+        select(-1);
+        if (!byId('panel-graph').hidden) canvas.focus();
+      }
+    }
+  });
+}
+
+setUpTiles();
+setUpFilters();
+setUpGraph();
+setUpList();
+setUpTimeline();
+fillTimes();
+listeners.select.push(showDetails);
+setUpTabs();
+setUpTheme();
+setUpKeys();
+filterNodes();
+const named = decodeURIComponent(location.hash.slice(1));
+const start = data.nodes.findIndex((n) => n.id === named);
+if (start >= 0) requestAnimationFrame(() => select(start, { center: true }));

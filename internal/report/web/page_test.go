@@ -1,0 +1,143 @@
+package web_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// clickNode clicks on a node in the graph, where the page says it is.
+func (b *browser) clickNode(id string) {
+	b.Helper()
+	at := eval[[]float64](b, `(() => { const n = data.nodes.find((n) => n.id === '`+id+`'); const r = canvas.getBoundingClientRect();
+		return [r.x + view.x + (n.x + 60) * view.scale, r.y + view.y + (n.y + 20) * view.scale]; })()`)
+	b.do(chromedp.MouseClickXY(at[0], at[1]))
+}
+
+func TestPlanPage(t *testing.T) {
+	b := open(t, planPage(t, 20))
+	b.shot("plan-light")
+	b.axe()
+	b.theme("dark")
+	b.shot("plan-dark")
+	b.axe()
+
+	b.clickNode(`service["billing"]:linux/amd64`)
+	b.wait(`document.querySelector('#details h2')?.textContent === 'service["billing"]'`)
+	b.wait(`document.querySelector('#details').textContent.includes('Made with')`)
+	b.wait(`view.x + (data.nodes[selected].x + card.w) * view.scale <= canvas.clientWidth`)
+	b.shot("plan-details-dark")
+	b.axe()
+	b.theme("light")
+	b.shot("plan-details-light")
+	b.axe()
+	b.click(`#details ul .open`)
+	b.wait(`document.activeElement.id === 'details' && document.querySelector('#details h2').textContent !== 'service["billing"]'`)
+	b.key(kb.Escape)
+	b.wait(`document.querySelector('#details').hidden`)
+	b.quiet()
+}
+
+func TestSearchAndFilters(t *testing.T) {
+	b := open(t, planPage(t, 20))
+	b.key("/")
+	b.write("#search", "toolchain amd64")
+	b.wait(`document.querySelector('#count').textContent === '1 of 40 nodes'`)
+	b.key(kb.Enter)
+	b.wait(`document.querySelector('#details h2')?.textContent === 'toolchain'`)
+	b.script(`document.querySelector("#search").value = ""`)
+	b.write("#search", " ")
+	b.wait(`document.querySelector('#count').textContent === '40 nodes'`)
+	b.click(`input[data-filter=platform][value="linux/arm64"]`)
+	b.wait(`document.querySelector('#count').textContent === '20 of 40 nodes'`)
+	b.click(`input[data-filter=state][value=build]`)
+	b.click("#tab-list")
+	b.wait(`document.querySelectorAll('#table tbody tr').length === data.nodes.filter((n) => n.platform === 'linux/arm64' && n.state === 'build').length`)
+	b.click(`#table th:nth-child(6) button`)
+	b.wait(`document.querySelector('#table th:nth-child(6)').getAttribute('aria-sort') === 'ascending'`)
+	b.shot("plan-list")
+	b.axe()
+	b.click("#tab-remarks")
+	b.wait(`document.querySelector('#panel-remarks').textContent.includes('alpine:3.20 is not locked')`)
+	b.axe()
+	b.quiet()
+}
+
+// TestKeyboard: everything can be reached without a pointer.
+func TestKeyboard(t *testing.T) {
+	b := open(t, planPage(t, 20))
+	b.focus("#canvas")
+	b.key(kb.ArrowRight)
+	b.wait(`selected >= 0 && document.querySelector('#spoken').textContent.includes(data.nodes[selected].pkg.name)`)
+	b.script(`select(data.nodes.findIndex((n) => n.id === 'runtime:linux/amd64'))`)
+	b.focus("#canvas")
+	b.key(kb.ArrowLeft)
+	b.wait(`data.nodes.find((n) => n.id === 'runtime:linux/amd64').needs.includes(selected)`)
+	b.key(kb.Enter)
+	b.wait(`document.activeElement.id === 'details'`)
+	b.key(kb.Escape)
+	b.wait(`document.activeElement.id === 'canvas'`)
+	b.key("0")
+	before := fmt.Sprint(eval[float64](b, `view.scale`))
+	b.key("+")
+	b.wait(`view.scale > ` + before)
+	b.key("0")
+	b.wait(`Math.abs(view.scale - ` + before + `) < 0.001`)
+	b.focus("#tab-graph")
+	b.key(kb.ArrowRight)
+	b.wait(`document.activeElement.id === 'tab-list' && !document.querySelector('#panel-list').hidden`)
+	b.quiet()
+}
+
+func TestRunPage(t *testing.T) {
+	b := open(t, runPage(t, 20))
+	b.shot("run-light")
+	b.axe()
+	b.click("#tab-timeline")
+	b.wait(`time.hits.length > 10`)
+	b.shot("run-timeline-light")
+	b.axe()
+	at := eval[[]float64](b, `(() => { const [x1, y1] = time.hits.find(([, , , , bar]) => bar.n >= 0); const r = lanes.getBoundingClientRect();
+		return [r.x + x1 + 1, r.y + y1 + 5]; })()`)
+	b.do(chromedp.MouseClickXY(at[0], at[1]))
+	b.wait(`!document.querySelector('#details').hidden`)
+	b.theme("dark")
+	b.shot("run-timeline-dark")
+	b.axe()
+	b.click("#tab-times")
+	b.wait(`document.querySelector('#panel-times').textContent.includes('exit code 2')`)
+	b.wait(`document.querySelector('#panel-times').textContent.includes('connection to the builder was lost')`)
+	b.shot("run-times-dark")
+	b.axe()
+	b.click(`.failure .open`)
+	b.wait(`document.querySelector('#details pre').textContent.includes('>>> RUN make')`)
+	b.wait(`[...document.querySelectorAll('#details pre')].some((p) => p.textContent.includes('compiling </script><img'))`)
+	b.theme("light")
+	b.shot("run-failure-light")
+	b.axe()
+	b.quiet()
+}
+
+// TestLargePage: two thousand nodes are all drawn, and found, and the list is
+// not made before it is looked at.
+func TestLargePage(t *testing.T) {
+	b := open(t, planPage(t, 1000))
+	b.wait(`document.querySelector('#count').textContent === '2000 nodes'`)
+	b.shot("large-light")
+	if got := eval[int](b, `document.querySelectorAll('#table tbody tr').length`); got != 0 {
+		t.Errorf("%d rows before the list is shown", got)
+	}
+	b.script(`zoom(3.2)`)
+	b.shot("large-zoomed")
+	b.write("#search", "package-777 arm64")
+	b.key(kb.Enter)
+	b.wait(`document.querySelector('#details h2')?.textContent.endsWith('package-777')`)
+	b.shot("large-search")
+	b.click("#tab-list")
+	b.script(`document.querySelector("#search").value = ""`)
+	b.write("#search", " ")
+	b.wait(`document.querySelectorAll('#table tbody tr').length === 2000`)
+	b.quiet()
+}
