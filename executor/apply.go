@@ -24,6 +24,7 @@ const (
 	DefaultJobs        = 4
 	DefaultMaxAttempts = 5
 	DefaultLogTail     = 20
+	DefaultPatience    = time.Minute
 )
 
 // Options are how a plan is applied. The zero value is the default.
@@ -43,6 +44,9 @@ type Options struct {
 	// Delay is how long to wait before an attempt, given how many were made;
 	// nil is Backoff.
 	Delay func(attempts int) time.Duration
+	// Patience is how long builds wait for lost builders when no other suits
+	// them. 0 is DefaultPatience.
+	Patience time.Duration
 	// LogTail is how many of the last lines a failure keeps. Less than 1 is
 	// DefaultLogTail.
 	LogTail int
@@ -60,6 +64,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Delay == nil {
 		o.Delay = Backoff
+	}
+	if o.Patience == 0 {
+		o.Patience = DefaultPatience
 	}
 	if o.LogTail < 1 {
 		o.LogTail = DefaultLogTail
@@ -82,5 +89,9 @@ func Apply(ctx context.Context, plan *planner.Plan, specs Specs, ports Ports, op
 	if err != nil {
 		return nil, fmt.Errorf("apply plan: %w", err)
 	}
-	return newRun(plan, tasks, specs, ports, opts).run(ctx), nil
+	r, err := newRun(plan, tasks, specs, ports, opts)
+	if err != nil {
+		return nil, fmt.Errorf("apply plan: %w", err)
+	}
+	return r.run(ctx), nil
 }

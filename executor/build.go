@@ -47,6 +47,11 @@ func (w *worker) build(ctx context.Context, t *task) (Status, ocispec.Descriptor
 
 // record tells what was built to those who plan the next time.
 func (w *worker) record(t *task, took time.Duration) {
+	if p := w.ports.Placements; p != nil {
+		if err := p.RecordBuilder(t.pkg.Image, t.step.Platform, w.ports.Builders[t.builder].Name); err != nil {
+			w.feed.warn(t, fmt.Errorf("record where %s was built: %w", t.node(), err))
+		}
+	}
 	r := w.ports.Recorder
 	if r == nil {
 		return

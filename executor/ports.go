@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -56,9 +57,20 @@ type BuildRequest struct {
 	Secrets []Secret
 	SSH     []string
 	Network string // none, default or host
+	// ShmSize is the size of /dev/shm in bytes, 0 the builder's default;
+	// Ulimits are NAME=SOFT:HARD; ExtraHosts are addresses by name;
+	// CgroupParent is a control group on the builder, "" its default.
+	ShmSize      int64
+	Ulimits      []string
+	ExtraHosts   map[string]string
+	CgroupParent string
 	// Allow lists entitlements: network.host, security.insecure.
 	Allow   []string
 	NoCache bool
+	// NoCacheStages are Dockerfile stages that are built without the cache.
+	NoCacheStages []string
+	// Pull has the builder ask registries for images it knows already.
+	Pull bool
 
 	CacheFrom, CacheTo []string
 	// Epoch, when set, is SOURCE_DATE_EPOCH in Unix seconds, and timestamps in
@@ -227,6 +239,21 @@ type Recorder interface {
 	RecordDuration(repository, platform string, d time.Duration) error
 }
 
+// Placements remember where packages were built, so that they are built there
+// again, where their layers are. Implementations are safe for concurrent use.
+type Placements interface {
+	// LastBuilder names the builder of the node's last build, "" if that is not
+	// known.
+	LastBuilder(repository, platform string) string
+	RecordBuilder(repository, platform, builder string) error
+}
+
+// Pinger is a Builder that can be asked whether it is there. An error for
+// which Transient reports false means that it never will be.
+type Pinger interface {
+	Ping(ctx context.Context) error
+}
+
 // Logs keeps the output of builds. Implementations are safe for concurrent use.
 type Logs interface {
 	// NodeLog opens the log of a node (package:platform), which is new in each
@@ -248,6 +275,8 @@ type BuilderPort struct {
 	Builder Builder
 	// Platforms it builds, normalised; none means every platform.
 	Platforms []string
+	// Except are platforms that it does not build, as others do.
+	Except []string
 	// Native is its own platform: that of FROM --platform=$BUILDPLATFORM.
 	Native string
 	// Runs are the platforms whose programs it runs, by itself or with an
@@ -258,6 +287,9 @@ type BuilderPort struct {
 	Lacks func(platform string) string
 	// Slots is how many builds it takes at once; less than 1 counts as 1.
 	Slots int
+	// Lost, when set, is why it cannot be reached when the run begins. It is
+	// asked again, and used once it answers.
+	Lost error
 }
 
 // Ports are the ways out. Only what the plan's steps need must be there.
@@ -268,10 +300,12 @@ type Ports struct {
 	Registry Registry
 	Loader   Loader
 	Fetcher  Fetcher
-	// Recorder, Logs and Reporter may be nil: then nothing is kept or told.
-	Recorder Recorder
-	Logs     Logs
-	Reporter Reporter
+	// Recorder, Placements, Logs and Reporter may be nil: then nothing is kept
+	// or told.
+	Recorder   Recorder
+	Placements Placements
+	Logs       Logs
+	Reporter   Reporter
 	// Clock gives the times in results and events; nil is time.Now.
 	Clock func() time.Time
 }
@@ -293,4 +327,11 @@ func Transient(err error) bool {
 		err = u.Unwrap()
 	}
 	return false
+}
+
+// Lost reports whether err says of itself that the builder was lost: what it
+// was building is better built elsewhere. It is Transient too.
+func Lost(err error) bool {
+	var lost interface{ Lost() bool }
+	return Transient(err) && errors.As(err, &lost) && lost.Lost()
 }

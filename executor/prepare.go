@@ -21,9 +21,9 @@ func prepare(plan *planner.Plan, specs Specs, ports Ports, opts Options) ([]*tas
 	p.addTasks(plan)
 	p.link()
 	if len(p.problems) == 0 {
-		p.weigh()
 		p.setStages(opts.Schedule)
 		p.setContents()
+		p.checkOrder()
 	}
 	return p.tasks, errors.Join(p.problems...)
 }
@@ -127,17 +127,22 @@ func (p *preparation) checkBuild(t *task) {
 	}
 	t.spec = spec
 	p.require(t, p.ports.Fetcher != nil || !spec.fetches(), "way to get images by digest")
-	c := classOf(t)
-	if slices.ContainsFunc(p.ports.Builders, c.suits) {
+	p.checkBuilders(t)
+}
+
+// checkBuilders looks for a builder that suits the build.
+func (p *preparation) checkBuilders(t *task) {
+	work := t.work(nil, 0)
+	if slices.ContainsFunc(p.ports.Builders, func(b BuilderPort) bool { return b.place().Suits(work) }) {
 		return
 	}
-	if !slices.ContainsFunc(p.ports.Builders, c.meant) {
-		p.problem("step %s: no builder builds for %s%s; there is %s", s.ID, s.Platform, onNative(spec), describe(p.ports.Builders))
+	if !slices.ContainsFunc(p.ports.Builders, func(b BuilderPort) bool { return b.place().Meant(work) }) {
+		p.problem("step %s: no builder builds for %s%s; there is %s", t.step.ID, t.step.Platform, onNative(t.spec), describe(p.ports.Builders))
 		return
 	}
 	for _, b := range p.ports.Builders {
-		if c.meant(b) {
-			p.problem("step %s: %s", s.ID, lacks(b, c.cannotRun(b)))
+		if b.place().Meant(work) {
+			p.problem("step %s: %s", t.step.ID, lacks(b, b.place().CannotRun(work)))
 		}
 	}
 }
@@ -173,6 +178,9 @@ func describe(builders []BuilderPort) string {
 		if len(b.Platforms) > 0 {
 			text += " for " + strings.Join(b.Platforms, " and ")
 		}
+		if len(b.Except) > 0 {
+			text += " for others than " + strings.Join(b.Except, " and ")
+		}
 		if b.Native != "" {
 			text += " (native " + b.Native + ")"
 		}
@@ -196,13 +204,11 @@ func (p *preparation) link() {
 			t.needs = append(t.needs, need)
 			need.dependents = append(need.dependents, t)
 		}
-		t.unmet = len(t.needs)
 	}
 }
 
-// weigh finds the longest way from each task to the end. A build of unknown
-// duration weighs a little, so that long chains come first.
-func (p *preparation) weigh() {
+// checkOrder finds steps that need each other.
+func (p *preparation) checkOrder() {
 	g := graph.New()
 	for _, t := range p.tasks {
 		g.AddNode(t.step.ID)
@@ -210,19 +216,8 @@ func (p *preparation) weigh() {
 			g.AddEdge(t.step.ID, need.step.ID)
 		}
 	}
-	remaining, err := g.Remaining(func(id string) int64 {
-		s := p.byID[id].step
-		if s.Kind == planner.KindBuild {
-			return max(s.EstimateMS, 1)
-		}
-		return s.EstimateMS
-	})
-	if err != nil {
+	if _, err := g.Waves(); err != nil {
 		p.problem("the plan's steps cannot be ordered: %w", err)
-		return
-	}
-	for _, t := range p.tasks {
-		t.remaining = remaining[t.step.ID]
 	}
 }
 

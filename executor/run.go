@@ -5,29 +5,31 @@ import (
 	"errors"
 	"time"
 
+	"github.com/stowage-build/stowage/executor/schedule"
 	"github.com/stowage-build/stowage/planner"
 )
 
 // run is the state of one Apply. It belongs to the goroutine that calls run.
 type run struct {
-	tasks  []*task
-	opts   Options
-	feed   *feed
-	worker *worker
-	slots  *slots
-	clock  func() time.Time
+	tasks    []*task
+	ports    Ports
+	opts     Options
+	feed     *feed
+	worker   *worker
+	schedule *schedule.Scheduler
+	clock    func() time.Time
+	started  time.Time
 
-	// settling are tasks whose needs, stage or stopping must be looked at.
+	// settling are tasks whose needs have ended and whose stage is open.
 	settling []*task
-	queue    *queue
 	// resuming are delayed tasks that wait for a slot.
 	resuming []*task
-	stage    int
-	// left counts the tasks that have not ended, in all and by stage.
-	left   int
-	staged map[int]int
-	// byStage are the tasks by stage, for those that waited for it.
-	byStage map[int][]*task
+	// left counts the tasks that have not ended; numbers is for the scheduler's
+	// answers.
+	left    int
+	numbers []int
+	// breakers are the builders', in their order.
+	breakers []*breaker
 
 	// failures are the failed tasks that are no tags.
 	failures []*task
@@ -41,28 +43,29 @@ type run struct {
 
 	results chan outcome
 	woken   chan *task
+	probed  chan probe
 	over    chan struct{}
 }
 
-func newRun(plan *planner.Plan, tasks []*task, specs Specs, ports Ports, opts Options) *run {
+func newRun(plan *planner.Plan, tasks []*task, specs Specs, ports Ports, opts Options) (*run, error) {
+	s, err := scheduler(tasks, ports, opts)
+	if err != nil {
+		return nil, err
+	}
 	r := &run{
-		tasks: tasks, opts: opts, clock: ports.Clock,
+		tasks: tasks, ports: ports, opts: opts, clock: ports.Clock,
+		schedule: s, left: len(tasks),
 		feed:    newFeed(ports.Reporter, ports.Clock),
-		slots:   newSlots(opts.Jobs, ports.Builders),
-		queue:   newQueue(opts.Jobs == 1),
-		left:    len(tasks),
-		staged:  map[int]int{},
-		byStage: map[int][]*task{},
 		results: make(chan outcome),
 		woken:   make(chan *task),
+		probed:  make(chan probe),
 		over:    make(chan struct{}),
 	}
 	r.worker = newWorker(plan, specs, ports, opts, r.feed)
-	for _, t := range tasks {
-		r.staged[t.stage]++
-		r.byStage[t.stage] = append(r.byStage[t.stage], t)
+	for range ports.Builders {
+		r.breakers = append(r.breakers, &breaker{})
 	}
-	return r
+	return r, nil
 }
 
 // errStopped is why builds are cancelled after a failure.
@@ -76,10 +79,15 @@ func (r *run) run(ctx context.Context) *Result {
 	r.builds, r.stopBuilds = builds, func() { stop(errStopped) }
 	defer r.stopBuilds()
 
-	started := r.clock()
+	r.started = r.clock()
 	r.feed.add(Event{Type: EventRunStarted, FormatVersion: EventVersion, Steps: len(r.tasks)})
-	r.stage = -1
-	r.openStages()
+	for i, b := range r.ports.Builders {
+		if b.Lost != nil {
+			r.lose(i, b.Lost)
+		}
+	}
+	r.numbers = r.schedule.Start(r.numbers[:0])
+	r.settle()
 	interrupt := ctx.Done()
 	for r.left > 0 {
 		if ctx.Err() != nil && interrupt != nil {
@@ -96,35 +104,36 @@ func (r *run) run(ctx context.Context) *Result {
 			r.finish(o)
 		case t := <-r.woken:
 			r.resume(t)
+		case p := <-r.probed:
+			r.probedBuilder(p)
 		case <-interrupt:
 		}
 	}
 	close(r.over)
-	return r.result(started)
+	return r.result(r.started)
 }
 
 // startReady starts what there is room for, what was started before first.
 func (r *run) startReady() {
+	now := r.clock().Sub(r.started)
 	var still []*task
 	for _, t := range r.resuming {
-		if builder, ok := r.slots.place(classOf(t), t.avoid); ok {
+		if builder, ok := r.schedule.Resume(t.order, t.avoid, now); ok {
 			r.start(t, builder)
 		} else {
 			still = append(still, t)
 		}
 	}
 	r.resuming = still
-	for r.slots.jobs > 0 {
-		t := r.queue.pop(func(c class) bool {
-			_, ok := r.slots.place(c, -1)
-			return ok
-		})
-		if t == nil {
+	for {
+		number, builder, ok := r.schedule.Next(now)
+		if !ok {
 			return
 		}
-		r.slots.jobs--
-		t.started = r.clock()
-		builder, _ := r.slots.place(classOf(t), -1)
+		t := r.tasks[number]
+		if t.attempts == 0 {
+			t.started = r.clock()
+		}
 		r.start(t, builder)
 	}
 }
@@ -134,7 +143,6 @@ func (r *run) start(t *task, builder int) {
 	t.state = running
 	t.builder = builder
 	t.attempts++
-	r.slots.take(builder)
 	e := t.event(EventStepStarted)
 	e.Attempt, e.Reason, e.Builder = t.attempts, t.step.Reason, r.builderName(t)
 	r.feed.add(e)
@@ -149,13 +157,16 @@ func (r *run) builderName(t *task) string {
 	if t.builder < 0 {
 		return ""
 	}
-	return r.slots.builders[t.builder].Name
+	return r.ports.Builders[t.builder].Name
 }
 
 // finish takes what came of an attempt.
 func (r *run) finish(o outcome) {
 	t := o.task
-	r.slots.release(t.builder)
+	r.schedule.Release(t.order)
+	if !o.stopped {
+		r.judge(t, o.err)
+	}
 	t.err, t.descriptor = o.err, o.descriptor
 	switch {
 	case o.err == nil:
@@ -163,7 +174,7 @@ func (r *run) finish(o outcome) {
 	case o.stopped:
 		r.endJob(t, cancelled, StatusCancelled)
 	case t.again(o.err, r.opts.MaxAttempts) && !r.stopped:
-		r.delay(t)
+		r.tryAgain(t)
 	default:
 		r.endJob(t, failed, StatusFailed)
 		if r.opts.FailFast {
@@ -173,18 +184,33 @@ func (r *run) finish(o outcome) {
 	}
 }
 
+// tryAgain brings a task to its next attempt: at once, and wherever there is a
+// builder, if this one was lost; otherwise after a while.
+func (r *run) tryAgain(t *task) {
+	var wait time.Duration
+	if !Lost(t.err) {
+		wait = r.opts.Delay(t.attempts)
+	}
+	e := t.event(EventStepRetry)
+	e.Attempt, e.Builder, e.Error, e.DelayMS = t.attempts, r.builderName(t), t.err.Error(), wait.Milliseconds()
+	r.feed.add(e)
+	if Lost(t.err) {
+		r.schedule.Finish()
+		r.makeReady(t)
+		r.settle()
+		return
+	}
+	r.delay(t, wait)
+}
+
 // delay makes a task wait before its next attempt, on another builder if this
-// one may have been lost.
-func (r *run) delay(t *task) {
+// one may be what is wrong.
+func (r *run) delay(t *task, wait time.Duration) {
 	t.state = delayed
 	t.avoid = -1
 	if Transient(t.err) {
 		t.avoid = t.builder
 	}
-	wait := r.opts.Delay(t.attempts)
-	e := t.event(EventStepRetry)
-	e.Attempt, e.Builder, e.Error, e.DelayMS = t.attempts, r.builderName(t), t.err.Error(), wait.Milliseconds()
-	r.feed.add(e)
 	t.timer = time.AfterFunc(wait, func() {
 		select {
 		case r.woken <- t:
@@ -193,9 +219,16 @@ func (r *run) delay(t *task) {
 	})
 }
 
-// resume makes a task whose delay is over wait for a slot.
+// resume makes a task whose delay is over wait for a slot, or, with no builder
+// there, for a builder.
 func (r *run) resume(t *task) {
-	if t.state == delayed {
+	switch {
+	case t.state != delayed:
+	case r.schedule.Live(t.order):
 		r.resuming = append(r.resuming, t)
+	default:
+		r.schedule.Finish()
+		r.makeReady(t)
+		r.settle()
 	}
 }

@@ -118,7 +118,7 @@ func TestPlacement(t *testing.T) {
 }
 
 // TestLongestFirst: what has the longest way to the end starts first, whatever
-// its own length.
+// its own length. What was never recorded counts as the median, 50.
 func TestLongestFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarness(t, `
@@ -135,7 +135,7 @@ func TestLongestFirst(t *testing.T) {
 		h.ports.Builders[0].Slots = 1
 		h.each(time.Second)
 		h.apply(t.Context())
-		expect(t, "order", h.nodes(), "b\nc\nd\na\nf\ne\ni\ng\nh\nj")
+		expect(t, "order", h.nodes(), "i\nb\nc\nd\nf\na\ng\nh\nj\ne")
 	})
 }
 

@@ -6,16 +6,25 @@ import (
 	"github.com/stowage-build/stowage/planner"
 )
 
-// settle brings tasks on whose needs have ended, and what follows from it.
-func (r *run) settle(tasks ...*task) {
-	r.settling = append(r.settling, tasks...)
+// settle brings on tasks whose needs have ended, and what follows from it.
+func (r *run) settle() {
+	r.handOut()
 	for len(r.settling) > 0 {
 		t := r.settling[0]
 		r.settling = r.settling[1:]
-		if t.state == waiting && t.unmet == 0 && t.stage <= r.stage {
+		if t.state == waiting {
 			r.decide(t)
 		}
+		r.handOut()
 	}
+}
+
+// handOut takes over what the scheduler has handed out.
+func (r *run) handOut() {
+	for _, number := range r.numbers {
+		r.settling = append(r.settling, r.tasks[number])
+	}
+	r.numbers = r.numbers[:0]
 }
 
 // decide ends a task that cannot or need not run, and queues the others.
@@ -29,9 +38,20 @@ func (r *run) decide(t *task) {
 	case r.stopped: // so some of what it needs may have been cancelled
 		r.end(t, cancelled, StatusCancelled)
 	default:
-		t.state = ready
-		r.queue.push(t)
+		r.makeReady(t)
 	}
+}
+
+// makeReady makes a task wait for a job and a slot, unless its builders have
+// all been given up.
+func (r *run) makeReady(t *task) {
+	t.state = ready
+	if err := r.hopeless(t); err != nil {
+		t.err = err
+		r.failReady(t)
+		return
+	}
+	r.schedule.Queue(t.order)
 }
 
 // obstacles returns the failures that keep t from running. A tag needs all
@@ -47,15 +67,6 @@ func (r *run) obstacles(t *task) []*task {
 	return byOrder(causes)
 }
 
-// openStages opens the next stage with something left in it, as long as
-// nothing is left in those before.
-func (r *run) openStages() {
-	for r.left > 0 && r.staged[r.stage] == 0 {
-		r.stage++
-		r.settle(r.byStage[r.stage]...)
-	}
-}
-
 // stop ends everything that does not run. What runs ends by itself.
 func (r *run) stop() {
 	r.stopped = true
@@ -66,35 +77,32 @@ func (r *run) stop() {
 			r.endJob(t, cancelled, StatusCancelled)
 		}
 	}
-	for _, t := range r.queue.drain() {
+	for _, number := range r.schedule.Drain() {
+		t := r.tasks[number]
+		t.finished = r.clock()
+		t.log.close()
 		r.end(t, cancelled, StatusCancelled)
 	}
 	r.settle()
-	r.openStages()
 }
 
 // endJob ends a task that held a job, and brings on what waited for it.
 func (r *run) endJob(t *task, s state, status Status) {
-	r.slots.jobs++
+	r.schedule.Finish()
 	t.finished = r.clock()
 	t.log.close()
 	r.end(t, s, status)
 	r.settle()
-	r.openStages()
 }
 
 // end ends a task. Those that need it are settled next.
 func (r *run) end(t *task, s state, status Status) {
 	t.state, t.status = s, status
 	r.left--
-	r.staged[t.stage]--
 	if s == failed && t.step.Kind != planner.KindTag {
 		r.failures = append(r.failures, t)
 	}
-	for _, d := range t.dependents {
-		d.unmet--
-		r.settling = append(r.settling, d)
-	}
+	r.numbers = r.schedule.End(t.order, r.numbers)
 	r.feed.add(r.finished(t))
 }
 

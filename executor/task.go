@@ -17,7 +17,8 @@ type state int
 const (
 	// waiting: something it needs has not ended, or its stage is not open.
 	waiting state = iota
-	// ready: all it needs is done. It waits for a job and a builder's slot.
+	// ready: all it needs is done. It waits for a job and a builder's slot. A
+	// task whose builder was lost comes back here.
 	ready
 	// running: a worker has it. It holds a job, and a build also a slot.
 	running
@@ -44,12 +45,10 @@ type task struct {
 	step planner.Step
 	pkg  planner.PackageInfo
 	spec *BuildSpec // of a build
-	// order is the place by wave and id; stage is what must have ended before
-	// (every task of a lower stage); remaining is the weight of the longest
-	// way from here to the end.
-	order     int
-	stage     int
-	remaining int64
+	// order is the place by wave and id, and the task's number in the schedule;
+	// stage is what must have ended before (every task of a lower stage).
+	order int
+	stage int
 	// dependents are the tasks that need this one; needs are those it needs.
 	needs, dependents []*task
 	// platforms are, of index and push steps, those that the store has.
@@ -57,8 +56,6 @@ type task struct {
 	overwrite bool
 
 	state state
-	// unmet counts needs that have not ended.
-	unmet int
 	// attempts counts those started; faults and failures those that failed, by
 	// transient faults and otherwise.
 	attempts, faults, failures int

@@ -3,6 +3,7 @@ package schedule
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/containerd/platforms"
@@ -21,9 +22,8 @@ const (
 // class is tasks that may run on the same builders, so that looking at the
 // first of each is enough.
 type class struct {
-	build            bool
-	platform, native string
-	builders         [2][]*builder
+	build    bool
+	builders [2][]*builder
 	// free and live count slots of live builders, by tier.
 	free, live  [2]int
 	pool        *pool
@@ -112,23 +112,22 @@ func (b *builder) setLive(live bool) {
 // classify puts tasks into classes and finds the builders of each.
 func (s *Scheduler) classify() {
 	type key struct {
-		build            bool
-		platform, native string
+		build                  bool
+		platform, native, runs string
 	}
 	known := map[key]*class{}
 	pools := map[string]*pool{}
 	s.classOf = make([]*class, len(s.tasks))
 	for i, t := range s.tasks {
-		k := key{t.Build, t.Platform, t.Native}
+		k := key{t.Build, t.Platform, t.Native, strings.Join(t.Runs, ",")}
 		if !t.Build {
 			k = key{}
 		}
 		c := known[k]
 		if c == nil {
-			c = &class{build: k.build, platform: k.platform, native: k.native}
-			c.last.reversed = true
+			c = &class{build: k.build, last: entries{reversed: true}}
 			if c.build {
-				c.find(s.builders, pools)
+				c.find(t, s.builders, pools)
 			}
 			known[k] = c
 			s.classes = append(s.classes, c)
@@ -137,12 +136,12 @@ func (s *Scheduler) classify() {
 	}
 }
 
-// find finds the class's builders.
-func (c *class) find(builders []*builder, pools map[string]*pool) {
+// find finds the builders for tasks like the given one.
+func (c *class) find(task Task, builders []*builder, pools map[string]*pool) {
 	for _, b := range builders {
-		if b.Suits(c.platform, c.native) {
+		if b.Suits(task) {
 			t := native
-			if c.native == "" && b.emulates(c.platform) {
+			if slices.ContainsFunc(task.Runs, b.emulates) {
 				t = emulated
 			}
 			c.builders[t] = append(c.builders[t], b)
@@ -180,11 +179,36 @@ func poolOf(builders []*builder, pools map[string]*pool) *pool {
 	return p
 }
 
-// Suits reports whether builds for the platform may run on the builder, where
-// native is as in Task.
-func (b Builder) Suits(platform, native string) bool {
-	return (len(b.Platforms) == 0 || slices.Contains(b.Platforms, platform)) &&
-		(native == "" || native == b.Native)
+// Suits reports whether the build may run on the builder.
+func (b Builder) Suits(t Task) bool { return b.Meant(t) && len(b.CannotRun(t)) == 0 }
+
+// Meant reports whether the builder is one for the build by its platforms,
+// whatever programs it can run.
+func (b Builder) Meant(t Task) bool {
+	return (len(b.Platforms) == 0 || slices.Contains(b.Platforms, t.Platform)) &&
+		(t.Native == "" || t.Native == b.Native)
+}
+
+// CannotRun returns the platforms whose programs the builder does not run and
+// the build does. Variants are not told apart: whether a processor has one is
+// for the programs to find out.
+func (b Builder) CannotRun(t Task) []string {
+	if len(b.Runs) == 0 {
+		return nil
+	}
+	var out []string
+	for _, platform := range t.Runs {
+		if !slices.ContainsFunc(b.Runs, func(have string) bool { return architecture(have) == architecture(platform) }) {
+			out = append(out, platform)
+		}
+	}
+	return out
+}
+
+// architecture is a platform without its variant: os/arch.
+func architecture(platform string) string {
+	parts := strings.SplitN(platform, "/", 3)
+	return strings.Join(parts[:min(2, len(parts))], "/")
 }
 
 // emulates reports whether the builder's processor cannot run the platform's

@@ -3,6 +3,7 @@ package schedule
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -13,6 +14,9 @@ type Task struct {
 	// Platform is what a build is for. Native, when set, is the only native
 	// platform of a builder that it may run on.
 	Platform, Native string
+	// Runs are the platforms whose programs a build runs: a builder must run
+	// them, by itself or, which takes longer, with an emulator.
+	Runs []string
 	// Package is the same in every run: it decides, all else being equal, which
 	// builder a build goes to. Last names the builder that built it last, or is
 	// "".
@@ -35,6 +39,9 @@ type Builder struct {
 	Platforms []string
 	// Native is its own platform, "" if that is not known.
 	Native string
+	// Runs are the platforms whose programs it runs somehow; none means every
+	// platform.
+	Runs []string
 	// Slots is how many builds it takes at once; less than 1 counts as 1.
 	Slots int
 }
@@ -78,8 +85,8 @@ var ErrCycle = errors.New("tasks need each other")
 // A task is brought to its end by these calls, in this order: Start or End
 // hands it out when all it needs has ended; Queue makes it ready; Next starts
 // it; Release ends its use of a slot, after which Resume may start it again;
-// Finish gives up its job; End says that it has ended. A task that is not to
-// run is only Ended.
+// Finish gives up its job, after which it may be Queued again; End says that it
+// has ended. A task that is not to run is only Ended.
 type Scheduler struct {
 	tasks     []Task
 	builders  []*builder
@@ -182,13 +189,15 @@ func (s *Scheduler) weigh() error {
 	return nil
 }
 
+const longest = time.Duration(math.MaxInt64)
+
 // plus adds without passing the largest duration.
 func plus(a, b time.Duration) time.Duration {
 	b = max(b, 0)
 	if sum := a + b; sum >= a {
 		return sum
 	}
-	return 1<<63 - 1
+	return longest
 }
 
 // Remaining is the task's duration and that of the longest chain of tasks that
@@ -228,6 +237,13 @@ func (s *Scheduler) Queue(task int) {
 	s.ready++
 	s.queued[task] = true
 	s.classOf[task].push(s, task)
+}
+
+// Withdraw takes a task out of the queue that Queue has put it into.
+func (s *Scheduler) Withdraw(task int) {
+	if s.queued[task] {
+		s.take(task)
+	}
 }
 
 // Drain takes all tasks out of the queues, lowest number first.
@@ -327,5 +343,8 @@ func (s *Scheduler) Lasts(task, builder int) time.Duration {
 	if builder == None || !s.classOf[task].emulates(s.builders[builder]) {
 		return d
 	}
-	return time.Duration(float64(d) * s.opts.Emulation)
+	if longer := float64(d) * s.opts.Emulation; longer < float64(longest) {
+		return time.Duration(longer)
+	}
+	return longest
 }

@@ -19,7 +19,7 @@ const (
 
 // build is a build of a package for a platform.
 func build(pkg, platform string, d time.Duration, needs ...int) schedule.Task {
-	return schedule.Task{Build: true, Package: pkg, Platform: platform, Duration: d, Needs: needs}
+	return schedule.Task{Build: true, Package: pkg, Platform: platform, Runs: []string{platform}, Duration: d, Needs: needs}
 }
 
 func simulate(t testing.TB, tasks []schedule.Task, builders []schedule.Builder, opts schedule.Options) *schedule.Simulation {
@@ -82,9 +82,29 @@ func TestOnlyEmulated(t *testing.T) {
 func TestRunsItself(t *testing.T) {
 	builders := []schedule.Builder{{Name: "arm", Native: arm64, Slots: 9}, {Name: "amd", Native: amd64, Slots: 1}}
 	tasks := []schedule.Task{build("a", "linux/386", 1), build("b", "linux/arm/v7", 1), build("c", amd64, 1)}
-	tasks[2].Native = arm64
+	tasks[2].Native, tasks[2].Runs = arm64, []string{arm64}
 	if got := where(simulate(t, tasks, builders, schedule.Options{})); !slices.Equal(got, []int{1, 0, 0}) {
 		t.Errorf("the builders are %v", got)
+	}
+}
+
+// TestPrograms: builds that run programs go where those run; others anywhere.
+func TestPrograms(t *testing.T) {
+	builders := []schedule.Builder{
+		{Name: "plain", Native: amd64, Runs: []string{amd64}, Slots: 9},
+		{Name: "emulator", Native: amd64, Runs: []string{amd64, "linux/arm/v7"}, Slots: 1},
+	}
+	tasks := []schedule.Task{build("runs", "linux/arm/v6", 1), build("copies", arm64, 1)}
+	tasks[1].Runs = nil
+	for range 3 {
+		tasks = append(tasks, tasks[1])
+	}
+	r := simulate(t, tasks, builders, schedule.Options{})
+	if r.Runs[0].Builder != 1 || r.Makespan != 1 {
+		t.Errorf("the builders are %v, and it takes %d", where(r), r.Makespan)
+	}
+	if got := builders[0].CannotRun(tasks[0]); !slices.Equal(got, []string{"linux/arm/v6"}) {
+		t.Errorf("it cannot run %v", got)
 	}
 }
 
@@ -280,7 +300,7 @@ func check(t *testing.T, tasks []schedule.Task, fleet []schedule.Builder, opts s
 		}
 		if (run.Builder == schedule.None) == tasks[i].Build {
 			t.Errorf("task %d runs on %d", i, run.Builder)
-		} else if tasks[i].Build && !fleet[run.Builder].Suits(tasks[i].Platform, tasks[i].Native) {
+		} else if tasks[i].Build && !fleet[run.Builder].Suits(tasks[i]) {
 			t.Errorf("task %d for %s runs on %+v", i, tasks[i].Platform, fleet[run.Builder])
 		}
 		if run.End > run.Start {

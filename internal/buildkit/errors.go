@@ -23,6 +23,9 @@ func (e *lostError) Error() string   { return noise.ReplaceAllString(e.err.Error
 func (e *lostError) Unwrap() error   { return e.err }
 func (e *lostError) Temporary() bool { return true }
 
+// Lost tells it from other faults that may go away: see executor.Lost.
+func (e *lostError) Lost() bool { return true }
+
 // lost marks errors of the connection, and leaves a cancelled context's alone.
 // What is cancelled though the context is not was so by the daemon, which
 // stops, or by the end of the connection.

@@ -123,6 +123,7 @@ type lostError struct{}
 
 func (*lostError) Error() string   { return "the connection to the fake builder is lost" }
 func (*lostError) Temporary() bool { return true }
+func (*lostError) Lost() bool      { return true }
 
 // Disconnect breaks the connection: builds that are running fail with an
 // error that says of itself that trying again may help.

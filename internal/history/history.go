@@ -37,6 +37,8 @@ type record struct {
 	Inputs map[string]*planner.Inputs `json:"inputs,omitempty"`
 	// DurationsMS are the last builds' durations by platform, newest last.
 	DurationsMS map[string][]int64 `json:"durations_ms,omitempty"`
+	// Builders are those of the last builds by platform.
+	Builders map[string]string `json:"builders,omitempty"`
 }
 
 // Open returns the history in dir, which is made when something is recorded.
@@ -80,6 +82,29 @@ func (h *History) RecordDuration(repository, platform string, d time.Duration) e
 		}
 		ms := append(r.DurationsMS[platform], min(max(d, 0), longest).Milliseconds())
 		r.DurationsMS[platform] = ms[max(0, len(ms)-kept):]
+	})
+}
+
+// LastBuilder names the builder of a node's last build, "" if that is not
+// known.
+func (h *History) LastBuilder(repository, platform string) string {
+	r, err := h.read(repository)
+	if err != nil {
+		return ""
+	}
+	return r.Builders[platform]
+}
+
+// RecordBuilder remembers where a node was built.
+func (h *History) RecordBuilder(repository, platform, builder string) error {
+	if h.LastBuilder(repository, platform) == builder {
+		return nil
+	}
+	return h.update(repository, func(r *record) {
+		if r.Builders == nil {
+			r.Builders = map[string]string{}
+		}
+		r.Builders[platform] = builder
 	})
 }
 

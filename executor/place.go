@@ -1,0 +1,83 @@
+package executor
+
+import (
+	"slices"
+	"time"
+
+	"github.com/stowage-build/stowage/executor/schedule"
+	"github.com/stowage-build/stowage/planner"
+)
+
+// place is the builder as the scheduler knows it.
+func (b BuilderPort) place() schedule.Builder {
+	return schedule.Builder{Name: b.Name, Platforms: b.Platforms, Native: b.Native, Runs: b.Runs, Slots: b.Slots}
+}
+
+func places(builders []BuilderPort) []schedule.Builder {
+	var out []schedule.Builder
+	for _, b := range builders {
+		out = append(out, b.place())
+	}
+	return out
+}
+
+// work is the task as the scheduler knows it; placements may be nil.
+func (t *task) work(placements Placements, duration time.Duration) schedule.Task {
+	w := schedule.Task{Duration: duration, Stage: t.stage}
+	for _, need := range t.needs {
+		w.Needs = append(w.Needs, need.order)
+	}
+	if t.spec == nil {
+		return w
+	}
+	w.Build, w.Package, w.Platform = true, t.step.Package, t.step.Platform
+	w.Native, w.Runs = t.spec.NativeOnly, t.spec.Runs
+	if placements != nil {
+		w.Last = placements.LastBuilder(t.pkg.Image, t.step.Platform)
+	}
+	return w
+}
+
+// works are the tasks with their durations as they were recorded. A build that
+// was never recorded counts as much as the median of those that were.
+func works(tasks []*task, placements Placements) []schedule.Task {
+	unknown := max(median(tasks), time.Millisecond)
+	out := make([]schedule.Task, len(tasks))
+	for i, t := range tasks {
+		d := recorded(t)
+		if d == 0 && t.step.Kind == planner.KindBuild {
+			d = unknown
+		}
+		out[i] = t.work(placements, d)
+	}
+	return out
+}
+
+// recorded is the task's duration as the plan has it, 0 if it has none.
+func recorded(t *task) time.Duration {
+	const most = 1 << 32 // milliseconds: seven weeks
+	return time.Duration(min(max(t.step.EstimateMS, 0), most)) * time.Millisecond
+}
+
+func median(tasks []*task) time.Duration {
+	var known []time.Duration
+	for _, t := range tasks {
+		if d := recorded(t); d > 0 && t.step.Kind == planner.KindBuild {
+			known = append(known, d)
+		}
+	}
+	if len(known) == 0 {
+		return 0
+	}
+	slices.Sort(known)
+	return known[len(known)/2]
+}
+
+// scheduler makes the schedule of a run.
+func scheduler(tasks []*task, ports Ports, opts Options) (*schedule.Scheduler, error) {
+	order := schedule.LongestFirst
+	if opts.Jobs == 1 {
+		order = schedule.InOrder
+	}
+	return schedule.New(works(tasks, ports.Placements), places(ports.Builders), schedule.Options{Jobs: opts.Jobs, Order: order})
+}
