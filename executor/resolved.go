@@ -57,6 +57,8 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 			Labels: s.labels(p), Annotations: p.Annotations,
 			LocalContexts: map[string][]planner.File{}, RemoteContexts: map[string]string{},
 			SSH: p.SSH, Network: network, NoCache: p.NoCache || o.NoCache, Allow: s.Allow,
+			ShmSize: p.ShmSize, Ulimits: p.Ulimits, ExtraHosts: p.ExtraHosts, CgroupParent: p.CgroupParent,
+			NoCacheStages: p.NoCacheStages, Pull: p.Pull,
 			CacheFrom: p.CacheFrom, CacheTo: p.CacheTo,
 			Provenance: p.Attest.Provenance, SBOM: p.Attest.SBOM, Scanner: p.Attest.Scanner,
 		},

@@ -35,7 +35,11 @@ import (
 //     change reaches all dependents;
 //   - each external image that the Dockerfile names: its locked digest or,
 //     without a lock file, its reference;
-//   - network, attestations, reproducible, secret and ssh ids (never values:
+//   - what instructions run in: network, /etc/hosts, the size of /dev/shm and
+//     resource limits, all of which they can see. The control group is not in
+//     it: it is a place on the builder's machine, which accounts and limits
+//     there, as slots do;
+//   - attestations, reproducible, secret and ssh ids (never values:
 //     a secret that changes the result is a mistake to be mended with
 //     revision), the refresh bucket, and revision.
 //
@@ -231,6 +235,16 @@ func (w *walk) options() {
 	p := w.pkg
 	if p.Network != "default" {
 		w.value(inputOption, "network", p.Network)
+	}
+	if p.ShmSize > 0 {
+		w.value(inputOption, "shm_size", strconv.FormatInt(p.ShmSize, 10))
+	}
+	for _, limit := range p.Ulimits {
+		name, value, _ := strings.Cut(limit, "=")
+		w.value(inputOption, "ulimit "+name, value)
+	}
+	for _, host := range sortedKeys(p.ExtraHosts) {
+		w.value(inputOption, "extra_host "+host, p.ExtraHosts[host])
 	}
 	if p.Reproducible {
 		w.value(inputOption, "reproducible", "true")

@@ -173,6 +173,14 @@ func TestHashChangesWithEachInput(t *testing.T) {
 		"dependency exchanged":    {edit: write("app/Dockerfile", "FROM registry.test/acme/deep\nCOPY --from=alpine:3.20 / /\nCOPY --from=proto / /\n")},
 		"external image":          {edit: write("app/Dockerfile", "FROM registry.test/acme/base\nCOPY --from=alpine:3.21 / /\nCOPY --from=proto / /\n")},
 		"network":                 {edit: edit(`network      = "default"`, `network = "none"`)},
+		"shm_size":                {edit: edit(`network      = "default"`, `shm_size = "64m"`)},
+		"another shm_size":        {edit: edit(`network      = "default"`, `shm_size = "65m"`)},
+		"ulimit":                  {edit: edit(`network      = "default"`, `ulimits = ["nofile=9"]`)},
+		"ulimit's hard limit":     {edit: edit(`network      = "default"`, `ulimits = ["nofile=9:10"]`)},
+		"another ulimit":          {edit: edit(`network      = "default"`, `ulimits = ["nproc=9"]`)},
+		"extra host":              {edit: edit(`network      = "default"`, `extra_hosts = { db = "10.0.0.1" }`)},
+		"extra host's address":    {edit: edit(`network      = "default"`, `extra_hosts = { db = "10.0.0.2" }`)},
+		"another extra host":      {edit: edit(`network      = "default"`, `extra_hosts = { dc = "10.0.0.1" }`)},
 		"provenance":              {edit: edit(`provenance = "min"`, `provenance = "max"`)},
 		"sbom":                    {edit: edit("sbom       = true\n    scanner    = \"scan.test/one:1\"", `sbom = false`)},
 		"scanner":                 {edit: edit(`scan.test/one:1`, `scan.test/two:1`)},
@@ -228,8 +236,15 @@ func TestHashIgnoresWhatIsNoInput(t *testing.T) {
 		"timeout":                       {edit: edit(`"30m"`, `"40m"`)},
 		"platform's timeout":            {edit: edit(`"10m"`, `"11m"`)},
 		"no_cache":                      {edit: edit(`no_cache     = false`, `no_cache = true`)},
-		"secret env":                    {edit: edit(`"NPM_TOKEN"`, `"OTHER_TOKEN"`)},
-		"secret file":                   {edit: edit(`env = "NPM_TOKEN"`, `file = "/run/secrets/npm"`)},
+		"no_cache_stages":               {edit: edit(`no_cache     = false`, `no_cache_stages = ["build"]`)},
+		"pull":                          {edit: edit(`no_cache     = false`, `pull = true`)},
+		"cgroup_parent":                 {edit: edit(`no_cache     = false`, `cgroup_parent = "/builds"`)},
+		"no limits": {edit: func(t *testing.T, f tree) tree {
+			return f.replace(t, "stowage.hcl", `network      = "default"`, `network = "default"
+  ulimits = []`)
+		}},
+		"secret env":  {edit: edit(`"NPM_TOKEN"`, `"OTHER_TOKEN"`)},
+		"secret file": {edit: edit(`env = "NPM_TOKEN"`, `file = "/run/secrets/npm"`)},
 		"secret value": set(func(s *setup) {
 			s.schema.Getenv = func(string) (string, bool) { return "hunter2", true }
 		}),

@@ -16,8 +16,8 @@ import (
 // comes first.
 var attributeOrder = []string{
 	"allow_outside", "context", "dockerfile", "dockerfile_inline", "target", "platforms", "args", "contexts",
-	"depends_on", "ssh", "network", "labels", "annotations", "tag", "extra_tags", "cache_from", "cache_to",
-	"no_cache", "cache_mode", "refresh", "reproducible", "timeout", "retries", "revision", "pins",
+	"depends_on", "ssh", "network", "shm_size", "ulimits", "extra_hosts", "cgroup_parent", "labels", "annotations", "tag", "extra_tags", "cache_from", "cache_to",
+	"no_cache", "no_cache_stages", "pull", "cache_mode", "refresh", "reproducible", "timeout", "retries", "revision", "pins",
 	"platform", "source", "secret", "archive", "attest",
 }
 
@@ -36,6 +36,10 @@ var attributeReaders = map[string]func(ev *evaluation){
 	"depends_on":        (*evaluation).readDependsOn,
 	"ssh":               func(ev *evaluation) { ev.setStrings("ssh", &ev.out.SSH) },
 	"network":           func(ev *evaluation) { ev.setChoice("network", &ev.out.Network, networks...) },
+	"shm_size":          (*evaluation).readShmSize,
+	"ulimits":           (*evaluation).readUlimits,
+	"extra_hosts":       (*evaluation).readExtraHosts,
+	"cgroup_parent":     (*evaluation).readCgroupParent,
 	"labels":            func(ev *evaluation) { ev.readStringMap("labels", ev.out.Labels) },
 	"annotations":       func(ev *evaluation) { ev.readStringMap("annotations", ev.out.Annotations) },
 	"tag":               (*evaluation).readTag,
@@ -43,6 +47,8 @@ var attributeReaders = map[string]func(ev *evaluation){
 	"cache_from":        func(ev *evaluation) { ev.setStrings("cache_from", &ev.out.CacheFrom) },
 	"cache_to":          func(ev *evaluation) { ev.setStrings("cache_to", &ev.out.CacheTo) },
 	"no_cache":          func(ev *evaluation) { ev.setBool("no_cache", &ev.out.NoCache) },
+	"no_cache_stages":   (*evaluation).readNoCacheStages,
+	"pull":              func(ev *evaluation) { ev.setBool("pull", &ev.out.Pull) },
 	"cache_mode":        func(ev *evaluation) { ev.setChoice("cache_mode", &ev.out.CacheMode, "content", "git-tree") },
 	"refresh":           func(ev *evaluation) { ev.setDuration("refresh", &ev.out.Refresh, time.Minute) },
 	"reproducible":      func(ev *evaluation) { ev.setBool("reproducible", &ev.out.Reproducible) },

@@ -96,7 +96,8 @@ func newPackage(d *Declaration, platforms []string) *Package {
 		Declaration: d, Context: d.Dir, Dockerfile: "Dockerfile", Platforms: platforms,
 		Overrides: map[string]Override{}, Args: map[string]string{}, Contexts: map[string]Context{},
 		Network: "default", Labels: map[string]string{}, Annotations: map[string]string{},
-		CacheMode: "content", Pins: "respect",
+		Surroundings: Surroundings{ExtraHosts: map[string]string{}},
+		CacheMode:    "content", Pins: "respect",
 		Sensitive: map[string]bool{}, ArgPackages: map[string][]string{},
 		parts: map[string]hcl.Range{},
 	}
@@ -260,6 +261,7 @@ func (p *Package) clone() *Package {
 	c.Args = maps.Clone(p.Args)
 	c.Contexts = maps.Clone(p.Contexts)
 	c.Labels = maps.Clone(p.Labels)
+	c.ExtraHosts = maps.Clone(p.ExtraHosts)
 	c.Annotations = maps.Clone(p.Annotations)
 	c.Sensitive = maps.Clone(p.Sensitive)
 	c.ArgPackages = maps.Clone(p.ArgPackages)

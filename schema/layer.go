@@ -30,7 +30,7 @@ type nested struct {
 
 // mapAttributes are merged key by key over the layers; of other attributes
 // the nearest counts.
-var mapAttributes = []string{"args", "labels", "annotations", "contexts"}
+var mapAttributes = []string{"args", "labels", "annotations", "contexts", "extra_hosts"}
 
 // nestedSpecs are the blocks inside of package and defaults blocks.
 var nestedSpecs = map[string]*bodySpec{

@@ -36,13 +36,20 @@ type Package struct {
 	Secrets   []Secret
 	SSH       []string
 	// Network is "none", "default" or "host".
-	Network     string
+	Network string
+	Surroundings
 	Labels      map[string]string
 	Annotations map[string]string
 	ExtraTags   []string
 	CacheFrom   []string
 	CacheTo     []string
 	NoCache     bool
+	// NoCacheStages are Dockerfile stages whose instructions are run whatever
+	// the builder has cached.
+	NoCacheStages []string
+	// Pull has the builder ask the registry for images that have no digest and
+	// are not locked, although it knows them.
+	Pull bool
 	// CacheMode is "content" (the tag is made of the input hash) or "git-tree".
 	CacheMode    string
 	Refresh      time.Duration

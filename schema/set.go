@@ -35,6 +35,7 @@ func settable() map[string]valueKind {
 	}
 	for name, kind := range map[string]valueKind{
 		"platforms": listValue, "extra_tags": listValue, "ssh": wholeValue,
+		"ulimits": listValue, "no_cache_stages": listValue,
 		"cache_from": wholeValue, "cache_to": wholeValue,
 	} {
 		out[name] = kind
@@ -58,7 +59,7 @@ const (
 func otherNames() map[string]string {
 	return map[string]string{
 		"arg": "args", "label": "labels", "annotation": "annotations", "platform": "platforms",
-		"tags": "extra_tags",
+		"tags": "extra_tags", "no_cache_filter": "no_cache_stages", "ulimit": "ulimits", "extra_host": "extra_hosts",
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -39,6 +40,9 @@ const sharedKey = "stowage"
 func (c *Client) Build(ctx context.Context, req *executor.BuildRequest, progress func(executor.Progress)) (*executor.BuildResult, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx) // a solve would take seconds to see it
+	}
+	if err := checkStages(req); err != nil {
+		return nil, err
 	}
 	s, err := c.newSolve(ctx, req)
 	if err != nil {
@@ -124,12 +128,7 @@ func frontendAttrs(req *executor.BuildRequest) map[string]string {
 	for name, value := range req.Labels {
 		attrs["label:"+name] = value
 	}
-	if req.Network == "none" || req.Network == "host" {
-		attrs["force-network-mode"] = req.Network
-	}
-	if req.NoCache {
-		attrs["no-cache"] = ""
-	}
+	maps.Copy(attrs, surroundingAttrs(req))
 	if req.Epoch != nil {
 		attrs["build-arg:SOURCE_DATE_EPOCH"] = strconv.FormatInt(*req.Epoch, 10)
 	}

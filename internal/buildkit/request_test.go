@@ -68,15 +68,34 @@ func TestFrontendAttrs(t *testing.T) {
 	got = frontendAttrs(&executor.BuildRequest{
 		Platform: "linux/arm64", DockerfileName: "Dockerfile", Target: "t", Args: map[string]string{"A": "b"}, Labels: map[string]string{"l": "m"},
 		Network: "none", NoCache: true, Epoch: &epoch, Provenance: "min", SBOM: true, Scanner: "s:1",
+		ShmSize: 1024, Ulimits: []string{"nofile=1:2", "nproc=3:3"}, CgroupParent: "/x", Pull: true,
+		ExtraHosts: map[string]string{"b": "::1", "a": "10.0.0.1"}, NoCacheStages: []string{"one"},
 		Dockerfile: []byte("# syntax=docker/dockerfile:1.7 arg\nFROM x"),
 	})
 	want := map[string]string{
 		"platform": "linux/arm64", "filename": "Dockerfile", "target": "t", "build-arg:A": "b", "label:l": "m",
 		"force-network-mode": "none", "no-cache": "", "build-arg:SOURCE_DATE_EPOCH": "7",
-		"attest:provenance": "mode=min", "attest:sbom": "generator=s:1", "cmdline": "docker/dockerfile:1.7 arg",
+		"shm-size": "1024", "ulimit": "nofile=1:2,nproc=3:3", "add-hosts": "a=10.0.0.1,b=::1", "cgroup-parent": "/x",
+		"image-resolve-mode": "pull",
+		"attest:provenance":  "mode=min", "attest:sbom": "generator=s:1", "cmdline": "docker/dockerfile:1.7 arg",
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("attributes are %v, want %v", got, want)
+	}
+}
+
+// TestNoCacheStages: a name that no stage has is an error.
+func TestNoCacheStages(t *testing.T) {
+	req := &executor.BuildRequest{Dockerfile: []byte("FROM x AS Build\nFROM y AS other\nFROM z"), DockerfileName: "app/Dockerfile", NoCacheStages: []string{"build", "other"}}
+	if err := checkStages(req); err != nil {
+		t.Error(err)
+	}
+	if got := surroundingAttrs(req)["no-cache"]; got != "build,other" {
+		t.Errorf("no-cache is %q", got)
+	}
+	req.NoCacheStages = []string{"build", "biuld"}
+	if err := checkStages(req); err == nil || !strings.Contains(err.Error(), `no stage "biuld"`) {
+		t.Errorf("error is %v", err)
 	}
 }
 

@@ -156,7 +156,15 @@ func secondTimeIsCached(t *testing.T, b *bench) {
 	if _, out, cached := b.run(t, req); out != "" || !slices.ContainsFunc(cached, ran) {
 		t.Errorf("then the output is %q and %q are cached", out, cached)
 	}
-	req.NoCache = true
+	req.NoCacheStages = []string{"last"}
+	req.Dockerfile = []byte("FROM base AS first\nRUN echo cached-or-not\nFROM first AS last\nRUN echo in-the-last")
+	for range 2 {
+		if _, out, cached := b.run(t, req); strings.Contains(out, "cached-or-not") || !strings.Contains(out, "in-the-last") || !slices.ContainsFunc(cached, ran) {
+			t.Errorf("without cache in one stage the output is %q and %q are cached", out, cached)
+		}
+	}
+	req.Dockerfile = []byte("FROM base\nRUN echo cached-or-not")
+	req.NoCacheStages, req.NoCache = nil, true
 	if _, out, _ := b.run(t, req); !strings.Contains(out, "cached-or-not") {
 		t.Errorf("without cache the output is %q", out)
 	}

@@ -25,6 +25,10 @@ package "app" {
   depends_on    = [package.lint-go]
   ssh           = ["default"]
   network       = "default"
+  shm_size      = "64m"
+  ulimits       = ["nofile=1024:4096", "core=0"]
+  extra_hosts   = { DB = "10.0.0.1", six = "::0001" }
+  cgroup_parent = "/builds"
   labels        = { key = each.key, image = self.image }
   annotations   = { who = self.name }
   tag           = "v3-${self.hash}"
@@ -32,6 +36,8 @@ package "app" {
   cache_from    = ["type=registry,ref=ghcr.io/acme/cache"]
   cache_to      = ["type=inline"]
   no_cache      = false
+  pull          = true
+  no_cache_stages = ["release"]
   cache_mode    = "content"
   refresh       = "24h"
   reproducible  = true
