@@ -27,6 +27,9 @@ type ApplyOptions struct {
 	FailFast bool
 	// Allow lists entitlements: network.host, security.insecure.
 	Allow []string
+	// Waiting is told of a builder that has not answered for a while; it may be
+	// nil.
+	Waiting func(builder string)
 	// Reporter is told what happens; nil writes plain text to Options.Output.
 	Reporter executor.Reporter
 }
@@ -38,6 +41,9 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	if err != nil {
 		return nil, err
 	}
+	if _, err := w.opts.engine(); err != nil {
+		return nil, err
+	}
 	store, err := w.Store()
 	if err != nil {
 		return nil, err
@@ -46,14 +52,14 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	if err != nil {
 		return nil, err
 	}
-	ports := executor.Ports{Store: store, Registry: remote, Recorder: w.history, Clock: w.opts.Now, Fetcher: w.fetcher()}
+	ports := executor.Ports{Store: store, Registry: remote, Recorder: w.history, Placements: w.history, Clock: w.opts.Now, Fetcher: w.fetcher()}
 	if plan.Summary.Load > 0 {
 		if ports.Loader, err = w.loader(ctx, store); err != nil {
 			return nil, err
 		}
 	}
 	if plan.Summary.Build > 0 {
-		builders, err := w.builders(ctx, store)
+		builders, err := w.builders(ctx, store, plan, opts.Waiting)
 		if err != nil {
 			return nil, err
 		}

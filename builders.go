@@ -4,48 +4,88 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/engine"
 	"github.com/stowage-build/stowage/internal/fleet"
+	"github.com/stowage-build/stowage/planner"
 	"github.com/stowage-build/stowage/schema"
 )
 
-// builders opens the builders, the shipped ones unless the caller has given
-// some. The embedded one is started if it is to be used.
-func (w *Workspace) builders(ctx context.Context, store Store) ([]executor.BuilderPort, error) {
+// builders opens the builders that the plan needs, the shipped ones unless the
+// caller has given some. The embedded one is started if it is to be used.
+func (w *Workspace) builders(ctx context.Context, store Store, plan *planner.Plan, waiting func(string)) ([]executor.BuilderPort, error) {
 	if len(w.opts.Builders) > 0 {
 		return w.opts.Builders, nil
 	}
-	f, err := fleet.Open(ctx, w.opts.fleet(w.root, w.config, store.Content()))
+	options, err := w.opts.fleet(w.root, w.config, store.Content())
+	if err != nil {
+		return nil, err
+	}
+	options.Platforms, options.Waiting = builtPlatforms(plan), waiting
+	f, err := fleet.Open(ctx, options)
 	if err != nil {
 		return nil, err
 	}
 	w.closers = append(w.closers, f.Close)
-	w.opts.Builders = f.Ports()
-	return w.opts.Builders, nil
+	return f.Ports(), nil
+}
+
+// builtPlatforms are those that the plan builds, sorted.
+func builtPlatforms(plan *planner.Plan) []string {
+	var out []string
+	for _, s := range plan.Steps {
+		if s.Kind == planner.KindBuild {
+			out = append(out, s.Platform)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // fleet says which builders there are; config may be nil.
-func (o Options) fleet(root string, config *schema.Workspace, store content.Store) fleet.Options {
+func (o Options) fleet(root string, config *schema.Workspace, store content.Store) (fleet.Options, error) {
 	host, _ := o.Getenv("BUILDKIT_HOST")
-	f := fleet.Options{Endpoints: o.Endpoints, Host: host, Root: root, Store: store, Engine: o.engine()}
-	if config == nil {
-		return f
+	f := fleet.Options{Host: host, Root: root, Store: store}
+	var err error
+	if f.Endpoints, err = fleet.ParseEndpoints(o.Endpoints); err != nil {
+		return f, err
+	}
+	if f.Engine, err = o.engine(); err != nil || config == nil {
+		return f, err
 	}
 	f.Declared = config.Builders
 	f.Engine.Registries = map[string]engine.Registry{}
 	for _, r := range config.Registries {
 		f.Engine.Registries[r.Host] = engine.Registry{Insecure: r.Insecure, Mirrors: r.Mirrors}
 	}
-	return f
+	return f, nil
 }
 
 // engine is the embedded builder on the store.
-func (o Options) engine() engine.Config {
-	return engine.Config{Root: filepath.Join(o.StoreDir, "builder")}
+func (o Options) engine() (engine.Config, error) {
+	c := engine.Config{Root: o.engineRoot()}
+	path := o.BuilderConfig
+	if path == "" {
+		path, _ = o.Getenv("STOWAGE_BUILDER_CONFIG")
+	}
+	var err error
+	if path != "" {
+		c.Settings, err = engine.LoadSettings(path)
+	}
+	return c, err
+}
+
+func (o Options) engineRoot() string { return filepath.Join(o.StoreDir, "builder") }
+
+// natives are the native platforms of the builders that the command line names
+// for platforms.
+func (o Options) natives() (map[string]string, error) {
+	endpoints, err := fleet.ParseEndpoints(o.Endpoints)
+	return fleet.Natives(endpoints), err
 }
 
 // Reexec runs this process's part of the embedded builder if that is what it
@@ -69,19 +109,29 @@ type BuilderStatus = fleet.Status
 
 // Builders asks the builders of a workspace, which may be nil, for their
 // state. None is started.
-func Builders(ctx context.Context, config *schema.Workspace, opts Options) []BuilderStatus {
-	return fleet.States(ctx, opts.withDefaults().fleet("", config, nil))
+func Builders(ctx context.Context, config *schema.Workspace, opts Options) ([]BuilderStatus, error) {
+	f, err := opts.withDefaults().fleet("", config, nil)
+	if err != nil {
+		return nil, err
+	}
+	return fleet.States(ctx, f), nil
 }
 
 // StartBuilder starts the embedded builder and returns its endpoint.
 func StartBuilder(ctx context.Context, opts Options) (string, error) {
-	return engine.Ensure(ctx, opts.withDefaults().engine())
+	c, err := opts.withDefaults().engine()
+	if err != nil {
+		return "", err
+	}
+	return engine.Ensure(ctx, c)
 }
 
 // StopBuilder stops the embedded builder and waits until it is gone.
 func StopBuilder(ctx context.Context, opts Options) error {
-	return engine.Stop(ctx, opts.withDefaults().engine())
+	return engine.Stop(ctx, engine.Config{Root: opts.withDefaults().engineRoot()})
 }
 
 // BuilderLog is the path of the embedded builder's log.
-func BuilderLog(opts Options) string { return opts.withDefaults().engine().LogPath() }
+func BuilderLog(opts Options) string {
+	return engine.Config{Root: opts.withDefaults().engineRoot()}.LogPath()
+}

@@ -70,10 +70,13 @@ type Options struct {
 	Builders []executor.BuilderPort
 	// Loader replaces the container engine that images are loaded into.
 	Loader executor.Loader
-	// Endpoints are BuildKit endpoints to build on, as --builder. Without them
-	// the workspace's builders are used, then BUILDKIT_HOST, then the embedded
-	// builder.
+	// Endpoints are BuildKit endpoints to build on, ENDPOINT or
+	// PLATFORM=ENDPOINT, as --builder. What they do not build is built on the
+	// workspace's builders, then BUILDKIT_HOST, then the embedded builder.
 	Endpoints []string
+	// BuilderConfig is a buildkitd.toml for the embedded builder; "" is
+	// STOWAGE_BUILDER_CONFIG, or none.
+	BuilderConfig string
 	// Secret reads a build secret; nil reads what the configuration says.
 	Secret func(schema.Secret) ([]byte, error)
 	// Now is the clock; nil is time.Now.
@@ -104,6 +107,7 @@ type Workspace struct {
 	Warnings hcl.Diagnostics
 
 	sources     *source.Tree
+	natives     map[string]string // of builders that options name, by platform
 	dockerfiles *dockerfile.Cache
 	lock        *planner.Lock
 	history     *history.History
@@ -129,6 +133,9 @@ func Open(ctx context.Context, dir string, opts Options) (*Workspace, error) {
 		return nil, err
 	}
 	w := &Workspace{root: root, opts: opts}
+	if w.natives, err = opts.natives(); err != nil {
+		return nil, err
+	}
 	name := sha256.Sum256([]byte(root))
 	id := hex.EncodeToString(name[:8])
 	w.dockerfiles = dockerfile.NewCache(filepath.Join(w.StateDir(), "dockerfiles", id))
@@ -192,7 +199,7 @@ func (w *Workspace) resolveOptions() planner.ResolveOptions {
 		at = w.opts.Now()
 	}
 	return planner.ResolveOptions{
-		Sources: w.sources, Dockerfiles: w.dockerfiles, Lock: w.lock, BuildArgs: w.opts.BuildArgs,
+		Sources: w.sources, Dockerfiles: w.dockerfiles, Lock: w.lock, BuildArgs: w.opts.BuildArgs, Natives: w.natives,
 		HostPlatform: platforms.Format(platforms.Normalize(platforms.DefaultSpec())), Now: at,
 	}
 }

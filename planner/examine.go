@@ -223,6 +223,9 @@ func mentionsBuilder(content []byte) bool {
 // native returns the native platform of the builder that will build platform:
 // of the first declared builder that has it, else the host's.
 func (r *resolver) native(platform string) string {
+	if native := r.opts.Natives[platform]; native != "" {
+		return native
+	}
 	for _, b := range r.ws.Builders {
 		if b.Native != "" && slices.Contains(b.Platforms, platform) {
 			return b.Native

@@ -28,6 +28,9 @@ type ResolveOptions struct {
 	BuildArgs map[string]string
 	// HostPlatform is the native platform where no builder is declared.
 	HostPlatform string
+	// Natives are the native platforms of builders that are known otherwise, by
+	// the platform that is built. They go before those of declared builders.
+	Natives map[string]string
 	// Now decides refresh buckets.
 	Now time.Time
 }

@@ -25,6 +25,7 @@ type applyFlags struct {
 	schedule string
 	failFast bool
 	builders []string
+	config   string
 	allow    []string
 }
 
@@ -60,7 +61,8 @@ left. Interrupted once, it cancels the builds and leaves everything consistent.`
 	f.IntVarP(&flags.jobs, "jobs", "j", 0, "do at most `N` things at once (default: twice the processors)")
 	f.StringVar(&flags.schedule, "schedule", "eager", "start a step when its own needs are done (eager), or wave by wave (waves)")
 	f.BoolVar(&flags.failFast, "fail-fast", false, "stop at the first failure")
-	f.StringArrayVar(&flags.builders, "builder", nil, "build on the BuildKit at `ENDPOINT` (unix:// tcp:// ssh:// docker-container:// podman-container:// kube-pod://); may be repeated")
+	f.StringArrayVar(&flags.builders, "builder", nil, "build on the BuildKit at `[PLATFORMS=]ENDPOINT` (unix:// tcp:// ssh:// docker-container:// podman-container:// kube-pod://), or only these platforms; may be repeated")
+	e.registerBuilderConfig(cmd, &flags.config)
 	f.StringArrayVar(&flags.allow, "allow", nil, "allow an `ENTITLEMENT`: network.host or security.insecure")
 	return cmd
 }
@@ -87,7 +89,7 @@ func (e *env) apply(cmd *cobra.Command, args []string, shape planFlags, flags ap
 	if err != nil {
 		return err
 	}
-	opts.Endpoints, opts.At = flags.builders, time.Time(shape.at)
+	opts.Endpoints, opts.At, opts.BuilderConfig = flags.builders, time.Time(shape.at), e.optionalPath(flags.config)
 	if saved != nil {
 		if err := refuseShape(cmd); err != nil {
 			return err
@@ -189,6 +191,7 @@ func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 	result, err := ws.Apply(ctx, plan, stowage.ApplyOptions{
 		Jobs: flags.jobs, Schedule: executor.Schedule(flags.schedule), FailFast: flags.failFast,
 		Allow: flags.allow, Reporter: reporter,
+		Waiting: func(builder string) { fmt.Fprintf(e.stderr, "Waiting for builder %s to answer.\n", builder) },
 	})
 	if err := errors.Join(err, reporter.Close()); err != nil {
 		return err

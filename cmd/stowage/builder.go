@@ -23,7 +23,7 @@ stops by itself when no run uses it.`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(builderListCommand(e), builderStartCommand(e), builderStopCommand(e), builderLogsCommand(e))
+	cmd.AddCommand(builderListCommand(e), builderStartCommand(e), builderStopCommand(e), builderRestartCommand(e), builderLogsCommand(e))
 	return cmd
 }
 
@@ -56,37 +56,82 @@ func (e *env) builders(cmd *cobra.Command) ([]stowage.BuilderStatus, error) {
 		return nil, err
 	}
 	if _, err := stowage.FindRoot(e.dir); err != nil {
-		return stowage.Builders(cmd.Context(), nil, opts), nil
+		return stowage.Builders(cmd.Context(), nil, opts)
 	}
 	ws, err := stowage.Open(cmd.Context(), e.dir, opts)
 	if err != nil {
 		return nil, err
 	}
 	defer ws.Close()
-	return stowage.Builders(cmd.Context(), ws.Config(), opts), nil
+	return stowage.Builders(cmd.Context(), ws.Config(), opts)
 }
 
 func builderStartCommand(e *env) *cobra.Command {
-	return &cobra.Command{
+	var config string
+	cmd := &cobra.Command{
 		Use:   "start",
 		Short: "Start the embedded builder",
 		Long: `Start the embedded builder, if it is not running, and print its endpoint. It
 stops again by itself when it is not used.`,
-		Example: "  stowage builder start",
+		Example: "  stowage builder start\n  stowage builder start --builder-config buildkitd.toml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return e.startBuilder(cmd, config)
+		},
+	}
+	e.registerBuilderConfig(cmd, &config)
+	return cmd
+}
+
+func builderRestartCommand(e *env) *cobra.Command {
+	var config string
+	cmd := &cobra.Command{
+		Use:     "restart",
+		Short:   "Stop the embedded builder and start it",
+		Long:    "Stop the embedded builder and start it again. Builds that are running fail. Its cache stays.",
+		Example: "  stowage builder restart --builder-config buildkitd.toml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts, err := e.options()
 			if err != nil {
 				return err
 			}
-			endpoint, err := stowage.StartBuilder(cmd.Context(), opts)
-			if err != nil {
+			if err := stowage.StopBuilder(cmd.Context(), opts); err != nil {
 				return err
 			}
-			fmt.Fprintln(e.stdout, endpoint)
-			return nil
+			return e.startBuilder(cmd, config)
 		},
 	}
+	e.registerBuilderConfig(cmd, &config)
+	return cmd
+}
+
+func (e *env) startBuilder(cmd *cobra.Command, config string) error {
+	opts, err := e.options()
+	if err != nil {
+		return err
+	}
+	opts.BuilderConfig = e.optionalPath(config)
+	endpoint, err := stowage.StartBuilder(cmd.Context(), opts)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(e.stdout, endpoint)
+	return err
+}
+
+// registerBuilderConfig registers the flag of commands that start the embedded
+// builder.
+func (e *env) registerBuilderConfig(cmd *cobra.Command, to *string) {
+	cmd.Flags().StringVar(to, "builder-config", "", "start the embedded builder with BuildKit's configuration `FILE`, a buildkitd.toml (default: STOWAGE_BUILDER_CONFIG)")
+}
+
+// optionalPath is path, for a flag that may not be given.
+func (e *env) optionalPath(p string) string {
+	if p == "" {
+		return ""
+	}
+	return e.path(p)
 }
 
 func builderStopCommand(e *env) *cobra.Command {

@@ -4,8 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -33,4 +37,25 @@ func writeJSON(ts *testscript.TestScript, path string, value any) {
 	ts.Check(err)
 	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
 	ts.Check(os.WriteFile(path, data, 0o600))
+}
+
+// dockerStandIn stands in for the docker command as BuildKit's client calls it
+// for docker-container://bk?context=remote: it connects standard input and
+// output with the BuildKit at the unix socket DOCKER_STAND_IN.
+func dockerStandIn() {
+	const want = "--context=remote exec -i bk buildctl dial-stdio"
+	if got := strings.Join(os.Args[1:], " "); got != want {
+		fmt.Fprintf(os.Stderr, "docker %s, want docker %s\n", got, want)
+		os.Exit(1)
+	}
+	conn, err := net.Dial("unix", strings.TrimPrefix(os.Getenv("DOCKER_STAND_IN"), "unix://"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	go func() {
+		_, _ = io.Copy(conn, os.Stdin)
+		_ = conn.(*net.UnixConn).CloseWrite()
+	}()
+	_, _ = io.Copy(os.Stdout, conn)
 }

@@ -29,6 +29,8 @@ type childConfig struct {
 	ID     string        `json:"id"`
 	Socket string        `json:"socket"`
 	Idle   time.Duration `json:"idle"`
+	// Settings may be nil.
+	Settings *Settings `json:"settings,omitempty"`
 }
 
 // Main runs one stage of an engine's start and returns the exit code. args

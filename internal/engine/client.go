@@ -19,6 +19,10 @@ const (
 	startTimeout = time.Minute
 	pingTimeout  = 5 * time.Second
 	stopTimeout  = 30 * time.Second
+
+	// otherSettingsTimeout is how much longer than it may be idle an engine is
+	// given to stop.
+	otherSettingsTimeout = 5 * time.Second
 )
 
 // Ensure starts the engine unless it runs, and returns its endpoint. Any
@@ -34,6 +38,9 @@ func Ensure(ctx context.Context, cfg Config) (endpoint string, err error) {
 	if err := cfg.shareRegistries(); err != nil {
 		return "", err
 	}
+	if err := cfg.awaitOtherSettings(ctx); err != nil {
+		return "", err
+	}
 	if at, ok := cfg.running(ctx); ok {
 		return at, nil
 	}
@@ -47,7 +54,9 @@ func Ensure(ctx context.Context, cfg Config) (endpoint string, err error) {
 		return "", fmt.Errorf("start the embedded builder: wait for another start: %w", err)
 	}
 	defer start.Close()
-	if at, ok := cfg.running(ctx); ok {
+	if at, ok := cfg.running(ctx); ok && cfg.hasOtherSettings() {
+		return "", cfg.errOtherSettings()
+	} else if ok {
 		return at, nil
 	}
 	if err := cfg.spawn(ctx); err != nil {
@@ -58,6 +67,29 @@ func Ensure(ctx context.Context, cfg Config) (endpoint string, err error) {
 		return "", fmt.Errorf("start the embedded builder: it stopped at once; its log is %s", cfg.LogPath())
 	}
 	return at, nil
+}
+
+// awaitOtherSettings waits for an engine with other settings than are wanted
+// to stop, as it does when nobody uses it.
+func (c Config) awaitOtherSettings(ctx context.Context) error {
+	if !c.hasOtherSettings() {
+		return nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, c.Idle+otherSettingsTimeout)
+	defer cancel()
+	// A connection would keep it: its lock says whether it runs.
+	lock := flock.New(c.lockFile())
+	if _, err := lock.TryLockContext(waiting, pollInterval); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return c.errOtherSettings()
+	}
+	return lock.Close()
+}
+
+func (c Config) errOtherSettings() error {
+	return fmt.Errorf("the embedded builder is in use with another configuration than %s: wait for what uses it, or stop it with stowage builder stop", c.Settings.Path)
 }
 
 // endpoint is where the engine listens if it runs, "" when there is no state.

@@ -27,6 +27,8 @@ type Config struct {
 	Idle time.Duration
 	// Registries say how to reach registries, by host[:port].
 	Registries map[string]Registry
+	// Settings are of the engine that is started; nil is BuildKit's defaults.
+	Settings *Settings
 }
 
 // Registry is how the engine reaches one registry.

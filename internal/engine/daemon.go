@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ import (
 	"github.com/moby/buildkit/util/disk"
 	"github.com/moby/buildkit/util/grpcerrors"
 	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto" // the codec of BuildKit's API
+	"github.com/moby/buildkit/util/network/cniprovider"
 	"github.com/moby/buildkit/util/network/netproviders"
 	"github.com/moby/buildkit/version"
 	"github.com/moby/buildkit/worker"
@@ -41,6 +43,7 @@ import (
 	"github.com/moby/buildkit/worker/runc"
 	"go.etcd.io/bbolt"
 	"go.opentelemetry.io/otel/metric/noop"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 )
 
@@ -107,9 +110,13 @@ func newController(stop context.Context, cfg childConfig, root string) (*control
 	if err != nil {
 		return nil, err
 	}
-	registries := &registryHosts{root: cfg.Root}
+	settings, err := cfg.Settings.parse()
+	if err != nil {
+		return nil, err
+	}
+	registries := &registryHosts{root: cfg.Root, settings: settings.Registries}
 	hosts := docker.RegistryHosts(registries.find)
-	w, err := newWorker(cfg, root, hosts)
+	w, err := newWorker(cfg, settings, root, hosts)
 	if err != nil {
 		return nil, fmt.Errorf("make the worker: %w", err)
 	}
@@ -125,13 +132,12 @@ func newController(stop context.Context, cfg childConfig, root string) (*control
 	if err != nil {
 		return nil, fmt.Errorf("open the cache: %w", err)
 	}
-	history, err := boltutil.SafeOpen(filepath.Join(root, "history.db"), 0o600, &bbolt.Options{
+	records, err := boltutil.SafeOpen(filepath.Join(root, "history.db"), 0o600, &bbolt.Options{
 		FreelistType: bbolt.FreelistMapType, NoFreelistSync: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the history: %w", err)
 	}
-	entries := int64(1)
 	controller, err := control.NewController(control.Opt{
 		SessionManager:   sessions,
 		WorkerController: workers,
@@ -150,13 +156,13 @@ func newController(stop context.Context, cfg childConfig, root string) (*control
 			"local":    localremotecache.ResolveCacheImporterFunc(sessions),
 		},
 		// A client still has to ask for it, which Stowage does with --allow.
-		Entitlements:   []string{"network.host", "security.insecure"},
+		Entitlements:   entitlements(settings),
 		MeterProvider:  noop.NewMeterProvider(),
-		HistoryDB:      history,
+		HistoryDB:      records,
 		CacheStore:     cacheStore,
 		LeaseManager:   w.LeaseManager(),
 		ContentStore:   w.ContentStore(),
-		HistoryConfig:  &config.HistoryConfig{MaxAge: config.Duration{Duration: historyAge}, MaxEntries: &entries},
+		HistoryConfig:  history(settings),
 		GarbageCollect: w.GarbageCollect,
 		GracefulStop:   stop.Done(),
 	})
@@ -166,21 +172,58 @@ func newController(stop context.Context, cfg childConfig, root string) (*control
 	return controller, nil
 }
 
+// entitlements are what builds may ask for.
+func entitlements(settings *config.Config) []string {
+	if settings.Entitlements != nil {
+		return settings.Entitlements
+	}
+	return []string{"network.host", "security.insecure"}
+}
+
+func history(settings *config.Config) *config.HistoryConfig {
+	if settings.History != nil {
+		return settings.History
+	}
+	entries := int64(1)
+	return &config.HistoryConfig{MaxAge: config.Duration{Duration: historyAge}, MaxEntries: &entries}
+}
+
 // newWorker makes the worker that runs instructions with runc.
-func newWorker(cfg childConfig, root string, hosts docker.RegistryHosts) (*base.Worker, error) {
+func newWorker(cfg childConfig, settings *config.Config, root string, hosts docker.RegistryHosts) (*base.Worker, error) {
 	binary, err := runtimeBinary()
 	if err != nil {
 		return nil, err
 	}
+	own := settings.Workers.OCI
+	var parallel *semaphore.Weighted
+	if own.MaxParallelism > 0 {
+		parallel = semaphore.NewWeighted(int64(own.MaxParallelism))
+	}
 	opt, err := runc.NewWorkerOpt(root, snapshotters(root), inUserNamespace(), oci.ProcessSandbox, nil, nil,
-		netproviders.Opt{Mode: "host"}, nil, binary, "", false, nil, "", cgroupParent(cfg.ID), nil)
+		network(root, own.NetworkConfig), dns(settings.DNS), binary, own.ApparmorProfile, false, parallel, "", cgroupParent(cfg.ID), nil)
 	if err != nil {
 		return nil, err
 	}
-	opt.GCPolicy = gcPolicy(root)
+	opt.GCPolicy = gcPolicy(root, own.GCConfig)
 	opt.BuildkitVersion = client.BuildkitVersion{Package: version.Package, Version: Version, Revision: version.Revision}
 	opt.RegistryHosts = hosts
 	return base.NewWorker(context.Background(), opt)
+}
+
+// network is how instructions reach the network: as this machine does, unless
+// the settings say otherwise.
+func network(root string, c config.NetworkConfig) netproviders.Opt {
+	return netproviders.Opt{Mode: cmp.Or(c.Mode, "host"), CNI: cniprovider.Opt{
+		Root: root, ConfigPath: c.CNIConfigPath, BinaryDir: c.CNIBinaryPath, PoolSize: c.CNIPoolSize,
+		BridgeName: c.BridgeName, BridgeSubnet: c.BridgeSubnet,
+	}}
+}
+
+func dns(c *config.DNSConfig) *oci.DNSConfig {
+	if c == nil {
+		return nil
+	}
+	return &oci.DNSConfig{Nameservers: c.Nameservers, Options: c.Options, SearchDomains: c.SearchDomains}
 }
 
 // snapshotters is overlayfs where the kernel has it for the directory, and
@@ -196,17 +239,27 @@ func snapshotters(root string) runc.SnapshotterFactory {
 	}}
 }
 
-// gcPolicy is BuildKit's default for the size of the disk.
-func gcPolicy(root string) []client.PruneInfo {
+// gcPolicy is what the settings say, else BuildKit's default for the size of
+// the disk.
+func gcPolicy(root string, c config.GCConfig) []client.PruneInfo {
 	stat, err := disk.GetDiskStat(root)
-	if err != nil {
+	if err != nil || (c.GC != nil && !*c.GC) {
 		return nil
 	}
+	rules := c.GCPolicy
+	if len(rules) == 0 {
+		rules = config.DefaultGCPolicy(c, stat)
+	}
 	var out []client.PruneInfo
-	for _, rule := range config.DefaultGCPolicy(config.GCConfig{}, stat) {
+	for _, rule := range rules {
+		reserved := rule.ReservedSpace
+		if reserved == (config.DiskSpace{}) {
+			//lint:ignore SA1019 older files have it
+			reserved = rule.KeepBytes
+		}
 		out = append(out, client.PruneInfo{
 			Filter: rule.Filters, All: rule.All, KeepDuration: rule.KeepDuration.Duration,
-			ReservedSpace: rule.ReservedSpace.AsBytes(stat),
+			ReservedSpace: reserved.AsBytes(stat),
 			MaxUsedSpace:  rule.MaxUsedSpace.AsBytes(stat),
 			MinFreeSpace:  rule.MinFreeSpace.AsBytes(stat),
 		})

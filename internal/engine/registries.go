@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -78,6 +79,8 @@ func readRegistries(root string) (map[string]Registry, error) {
 // registryHosts finds registries as the file says at the moment.
 type registryHosts struct {
 	root string
+	// settings are those of the configuration file.
+	settings map[string]resolverconfig.RegistryConfig
 
 	mu    sync.Mutex
 	file  os.FileInfo // as it was read
@@ -107,7 +110,7 @@ func (r *registryHosts) current() (docker.RegistryHosts, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.file, r.hosts = info, hostsOf(all)
+	r.file, r.hosts = info, hostsOf(r.settings, all)
 	return r.hosts, nil
 }
 
@@ -120,15 +123,21 @@ func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
-// hostsOf finds registries as they are configured. One on this machine that is
-// not said to be insecure is reached by TLS or plain http, whichever it has.
-func hostsOf(registries map[string]Registry) docker.RegistryHosts {
-	configured := map[string]resolverconfig.RegistryConfig{}
+// hostsOf finds registries as they are configured: by a file, and by
+// workspaces, whose word goes before the file's. One on this machine of which
+// nothing is said is reached by TLS or plain http, whichever it has.
+func hostsOf(settings map[string]resolverconfig.RegistryConfig, registries map[string]Registry) docker.RegistryHosts {
+	configured := maps.Clone(settings)
+	if configured == nil {
+		configured = map[string]resolverconfig.RegistryConfig{}
+	}
 	for host, r := range registries {
-		configured[host] = reach(host, r)
-		for _, mirror := range r.Mirrors {
+		configured[host] = over(configured[host], reach(host, r))
+	}
+	for _, c := range slices.Collect(maps.Values(configured)) {
+		for _, mirror := range c.Mirrors {
 			mirror, _, _ = strings.Cut(mirror, "/")
-			if _, said := registries[mirror]; !said {
+			if _, said := configured[mirror]; !said {
 				configured[mirror] = reach(mirror, Registry{})
 			}
 		}
@@ -139,6 +148,21 @@ func hostsOf(registries map[string]Registry) docker.RegistryHosts {
 		}
 		return resolver.NewRegistryConfig(map[string]resolverconfig.RegistryConfig{host: reach(host, Registry{})})(host)
 	}
+}
+
+// over lays what a workspace says over what the file does.
+func over(file, workspace resolverconfig.RegistryConfig) resolverconfig.RegistryConfig {
+	if len(workspace.Mirrors) > 0 {
+		file.Mirrors = workspace.Mirrors
+	}
+	if workspace.PlainHTTP != nil {
+		file.PlainHTTP = workspace.PlainHTTP
+	}
+	verified := len(file.RootCAs) > 0 || len(file.TLSConfigDir) > 0
+	if workspace.Insecure != nil && (!verified || workspace.PlainHTTP != nil) {
+		file.Insecure = workspace.Insecure
+	}
+	return file
 }
 
 // reach is a registry's configuration in BuildKit's terms.

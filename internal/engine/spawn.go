@@ -45,7 +45,10 @@ func (c Config) spawn(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, tell.Close())
 	}
-	cmd, err := c.command(childConfig{Root: c.Root, ID: id, Socket: path, Idle: c.Idle}, log, tell)
+	if err := os.WriteFile(c.settingsFile(), []byte(c.Settings.sum()), 0o600); err != nil {
+		return errors.Join(err, tell.Close())
+	}
+	cmd, err := c.command(childConfig{Root: c.Root, ID: id, Socket: path, Idle: c.Idle, Settings: c.Settings}, log, tell)
 	if err == nil {
 		err = startMapped(cmd)
 	}

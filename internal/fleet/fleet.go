@@ -8,6 +8,7 @@ import (
 	"runtime"
 
 	"github.com/containerd/containerd/v2/core/content"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/buildkit"
@@ -22,52 +23,21 @@ const embedded = "embedded"
 type Options struct {
 	// Declared are the workspace's builders.
 	Declared []*schema.Builder
-	// Endpoints are those of the command line, used instead of the declared.
-	Endpoints []string
+	// Endpoints are those of the command line: see ParseEndpoints.
+	Endpoints []Endpoint
 	// Host is BUILDKIT_HOST, used when there is neither.
 	Host string
 	// Engine is the embedded builder, used when there is none of these.
 	Engine engine.Config
+	// Platforms are those to be built; builders for others are left out. None
+	// is all.
+	Platforms []string
+	// Waiting is told of a builder that has not answered for a while; it may be
+	// nil. It is called from one goroutine at a time.
+	Waiting func(builder string)
 	// Root is what paths of TLS files are relative to.
 	Root  string
 	Store content.Store
-}
-
-// member is one builder of a fleet.
-type member struct {
-	name, endpoint string // endpoint is "" for the embedded one
-	platforms      []string
-	native         string
-	slots          int
-	tls            *buildkit.TLS
-}
-
-// members lists the builders in order of preference.
-func (o Options) members() []member {
-	var out []member
-	endpoints := o.Endpoints
-	if len(endpoints) == 0 && len(o.Declared) == 0 && o.Host != "" {
-		endpoints = []string{o.Host}
-	}
-	for _, at := range endpoints {
-		out = append(out, member{name: at, endpoint: at, slots: defaultSlots()})
-	}
-	if len(out) > 0 {
-		return out
-	}
-	for _, b := range o.Declared {
-		m := member{name: b.Name, endpoint: b.Endpoint, platforms: b.Platforms, native: b.Native, slots: b.Slots}
-		if b.TLS != nil {
-			m.tls = &buildkit.TLS{
-				CA: o.file(b.TLS.CA), Cert: o.file(b.TLS.Cert), Key: o.file(b.TLS.Key), ServerName: b.TLS.ServerName,
-			}
-		}
-		out = append(out, m)
-	}
-	if len(out) > 0 {
-		return out
-	}
-	return []member{{name: embedded, slots: defaultSlots()}}
 }
 
 // file makes a path of the configuration absolute.
@@ -85,18 +55,43 @@ func defaultSlots() int { return 2 * runtime.GOMAXPROCS(0) }
 // Fleet is builders that are connected.
 type Fleet struct{ builders []*builder }
 
-// Open connects to the builders, starting the embedded one if it is used. One
-// that cannot be reached is an error.
+// Open connects to the builders, to several at once, starting the embedded one
+// if it is used. Those that cannot be reached are an error, all of them.
 func Open(ctx context.Context, opts Options) (*Fleet, error) {
 	f := &Fleet{}
 	for _, m := range opts.members() {
-		b := &builder{member: m, opts: opts}
+		f.builders = append(f.builders, &builder{member: m, opts: opts})
+	}
+	faults := make([]error, len(f.builders))
+	waiting := newWaiting(opts.Waiting)
+	atOnce(len(f.builders), func(i int) {
+		b := f.builders[i]
+		defer waiting.on(b.name)()
 		if err := b.open(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("builder %s: %w", m.name, err), f.Close())
+			faults[i] = fmt.Errorf("builder %s: %w", b.name, err)
 		}
-		f.builders = append(f.builders, b)
+	})
+	if err := errors.Join(faults...); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// connectAtOnce is how many builders are connected to at once: each may be a
+// process, for ssh or docker.
+const connectAtOnce = 16
+
+// atOnce calls do with the numbers below n and waits for all.
+func atOnce(n int, do func(i int)) {
+	var group errgroup.Group
+	group.SetLimit(connectAtOnce)
+	for i := range n {
+		group.Go(func() error {
+			do(i)
+			return nil
+		})
+	}
+	_ = group.Wait()
 }
 
 // Ports are the builders as the executor takes them.
@@ -105,7 +100,7 @@ func (f *Fleet) Ports() []executor.BuilderPort {
 	for _, b := range f.builders {
 		info := b.info()
 		p := executor.BuilderPort{
-			Name: b.name, Builder: b, Platforms: b.platforms, Native: b.native, Slots: b.slots,
+			Name: b.name, Builder: b, Platforms: b.platforms, Except: b.except, Native: b.native, Slots: b.slots,
 			Runs: info.Platforms, Lacks: engine.RegisterEmulator,
 		}
 		if b.endpoint == "" {
@@ -137,32 +132,37 @@ type Status struct {
 	Platforms []string
 }
 
-// States asks every builder for its state. None is started.
+// States asks every builder for its state, several at once. None is started.
 func States(ctx context.Context, opts Options) []Status {
-	var out []Status
-	for _, m := range opts.members() {
-		s := Status{Name: m.name, Endpoint: m.endpoint, State: "running", Platforms: m.platforms}
-		if m.endpoint == "" {
-			endpoint, running := engine.Running(ctx, opts.Engine)
-			s.Endpoint = endpoint
-			if !running {
-				s.State, s.Endpoint, s.Version = "stopped", "-", engine.Version
-				out = append(out, s)
-				continue
-			}
-			m.endpoint = endpoint
-		}
-		client, err := buildkit.New(ctx, buildkit.Options{Endpoint: m.endpoint, TLS: m.tls})
-		if err != nil {
-			s.State = "unreachable: " + err.Error()
-		} else {
-			s.Version = client.Info().Version
-			if len(s.Platforms) == 0 {
-				s.Platforms = client.Info().Platforms
-			}
-			_ = client.Close()
-		}
-		out = append(out, s)
-	}
+	members := opts.members()
+	out := make([]Status, len(members))
+	waiting := newWaiting(opts.Waiting)
+	atOnce(len(members), func(i int) {
+		defer waiting.on(members[i].name)()
+		out[i] = members[i].status(ctx, opts)
+	})
 	return out
+}
+
+func (m member) status(ctx context.Context, opts Options) Status {
+	s := Status{Name: m.name, Endpoint: m.endpoint, State: "running", Platforms: m.platforms}
+	if m.endpoint == "" {
+		endpoint, running := engine.Running(ctx, opts.Engine)
+		if !running {
+			s.State, s.Endpoint, s.Version = "stopped", "-", engine.Version
+			return s
+		}
+		s.Endpoint = endpoint
+	}
+	client, err := buildkit.New(ctx, buildkit.Options{Endpoint: s.Endpoint, TLS: m.tls})
+	if err != nil {
+		s.State = "unreachable: " + err.Error()
+		return s
+	}
+	defer client.Close()
+	s.Version = client.Info().Version
+	if len(s.Platforms) == 0 {
+		s.Platforms = client.Info().Platforms
+	}
+	return s
 }

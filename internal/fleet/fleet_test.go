@@ -78,6 +78,16 @@ func open(t *testing.T, opts Options) *Fleet {
 	return f
 }
 
+// at reads endpoints as of the command line.
+func at(t *testing.T, texts ...string) []Endpoint {
+	t.Helper()
+	endpoints, err := ParseEndpoints(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return endpoints
+}
+
 // closedPort is an endpoint where nobody listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
@@ -120,9 +130,9 @@ func TestPrecedence(t *testing.T) {
 		opts Options
 		want string // NAME ENDPOINT of each
 	}{
-		{"all", Options{Endpoints: []string{"unix:///a", "tcp://b:1"}, Declared: declared, Host: "tcp://h:1"}, "unix:///a unix:///a, tcp://b:1 tcp://b:1"},
+		{"all", Options{Endpoints: at(t, "unix:///a", "tcp://b:1"), Declared: declared, Host: "tcp://h:1"}, "unix:///a unix:///a, tcp://b:1 tcp://b:1"},
 		{"declared and host", Options{Declared: declared, Host: "tcp://h:1"}, "one tcp://one:1, two ssh://two"},
-		{"command line and host", Options{Endpoints: []string{"tcp://b:1"}, Host: "tcp://h:1"}, "tcp://b:1 tcp://b:1"},
+		{"command line and host", Options{Endpoints: at(t, "tcp://b:1"), Host: "tcp://h:1"}, "tcp://b:1 tcp://b:1"},
 		{"host", Options{Host: "tcp://h:1"}, "tcp://h:1 tcp://h:1"},
 		{"nothing", Options{}, "embedded "},
 	} {
@@ -179,7 +189,7 @@ func TestUnreachable(t *testing.T) {
 }
 
 func TestBadEndpoint(t *testing.T) {
-	_, err := Open(t.Context(), Options{Endpoints: []string{"localhost"}})
+	_, err := Open(t.Context(), Options{Endpoints: at(t, "localhost")})
 	if err == nil || !strings.Contains(err.Error(), "write an endpoint") || executor.Transient(err) {
 		t.Errorf("error is %v, want one that says how to write an endpoint", err)
 	}
@@ -189,7 +199,7 @@ func TestBadEndpoint(t *testing.T) {
 func TestCancelledOpen(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Open(ctx, Options{Endpoints: []string{closedPort(t)}}); err == nil || executor.Transient(err) {
+	if _, err := Open(ctx, Options{Endpoints: at(t, closedPort(t))}); err == nil || executor.Transient(err) {
 		t.Errorf("error is %v, want one that is not to be tried again", err)
 	}
 }
@@ -268,7 +278,7 @@ func TestDeclared(t *testing.T) {
 func TestReconnect(t *testing.T) {
 	opts := embeddedOptions(t)
 	proxy := testenv.NewProxy(t, "unix", strings.TrimPrefix(start(t, opts), "unix://"))
-	opts.Endpoints = []string{proxy.Endpoint}
+	opts.Endpoints = at(t, proxy.Endpoint)
 	build := open(t, opts).Ports()[0].Builder.Build
 	const builds = 4
 	var all, waiting sync.WaitGroup
