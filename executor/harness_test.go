@@ -239,6 +239,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// sleeper makes each node's build take what takes says.
+func sleeper(takes map[string]time.Duration) func(context.Context, *executor.BuildRequest, func(executor.Progress)) error {
+	return func(ctx context.Context, req *executor.BuildRequest, _ func(executor.Progress)) error {
+		return sleep(ctx, takes[req.Node])
+	}
+}
+
 // each makes all builds take d.
 func (h *harness) each(d time.Duration) {
 	h.does(func(ctx context.Context, _ string, _ int) error { return sleep(ctx, d) })

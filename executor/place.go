@@ -10,7 +10,9 @@ import (
 
 // place is the builder as the scheduler knows it.
 func (b BuilderPort) place() schedule.Builder {
-	return schedule.Builder{Name: b.Name, Platforms: b.Platforms, Native: b.Native, Runs: b.Runs, Slots: b.Slots}
+	return schedule.Builder{
+		Name: b.Name, Platforms: b.Platforms, Except: b.Except, Native: b.Native, Runs: b.Runs, Slots: b.Slots,
+	}
 }
 
 func places(builders []BuilderPort) []schedule.Builder {
@@ -38,19 +40,25 @@ func (t *task) work(placements Placements, duration time.Duration) schedule.Task
 	return w
 }
 
-// works are the tasks with their durations as they were recorded. A build that
-// was never recorded counts as much as the median of those that were.
-func works(tasks []*task, placements Placements) []schedule.Task {
-	unknown := max(median(tasks), time.Millisecond)
+// works are the tasks, each as long as duration says.
+func works(tasks []*task, placements Placements, duration func(*task) time.Duration) []schedule.Task {
 	out := make([]schedule.Task, len(tasks))
 	for i, t := range tasks {
-		d := recorded(t)
-		if d == 0 && t.step.Kind == planner.KindBuild {
-			d = unknown
-		}
-		out[i] = t.work(placements, d)
+		out[i] = t.work(placements, duration(t))
 	}
 	return out
+}
+
+// expected are durations as they were recorded. A build that was never recorded
+// counts as much as the median of those that were.
+func expected(tasks []*task) func(*task) time.Duration {
+	unknown := max(median(tasks), time.Millisecond)
+	return func(t *task) time.Duration {
+		if d := recorded(t); d > 0 || t.step.Kind != planner.KindBuild {
+			return d
+		}
+		return unknown
+	}
 }
 
 // recorded is the task's duration as the plan has it, 0 if it has none.
@@ -79,5 +87,5 @@ func scheduler(tasks []*task, ports Ports, opts Options) (*schedule.Scheduler, e
 	if opts.Jobs == 1 {
 		order = schedule.InOrder
 	}
-	return schedule.New(works(tasks, ports.Placements), places(ports.Builders), schedule.Options{Jobs: opts.Jobs, Order: order})
+	return schedule.New(works(tasks, ports.Placements, expected(tasks)), places(ports.Builders), schedule.Options{Jobs: opts.Jobs, Order: order})
 }

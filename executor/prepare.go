@@ -19,6 +19,9 @@ func prepare(plan *planner.Plan, specs Specs, ports Ports, opts Options) ([]*tas
 	}
 	p := &preparation{specs: specs, ports: ports, byID: map[string]*task{}}
 	p.addTasks(plan)
+	for _, t := range p.tasks {
+		p.check(t)
+	}
 	p.link()
 	if len(p.problems) == 0 {
 		p.setStages(opts.Schedule)
@@ -81,7 +84,6 @@ func (p *preparation) addTasks(plan *planner.Plan) {
 		t := &task{step: s, pkg: pkg, order: i, builder: -1, avoid: -1}
 		p.tasks = append(p.tasks, t)
 		p.byID[s.ID] = t
-		p.check(t)
 	}
 }
 
@@ -114,20 +116,27 @@ func (p *preparation) require(t *task, there bool, what string) {
 }
 
 func (p *preparation) checkBuild(t *task) {
-	s := t.step
 	p.require(t, p.ports.Store != nil, "store")
-	if p.specs == nil {
-		p.problem("step %s: nothing says what to build", s.ID)
+	if !p.specify(t) {
 		return
 	}
-	spec, err := p.specs.Build(s.Package, s.Platform)
+	p.require(t, p.ports.Fetcher != nil || !t.spec.fetches(), "way to get images by digest")
+	p.checkBuilders(t)
+}
+
+// specify finds out what the build takes, and reports whether that is known.
+func (p *preparation) specify(t *task) bool {
+	if p.specs == nil {
+		p.problem("step %s: nothing says what to build", t.step.ID)
+		return false
+	}
+	spec, err := p.specs.Build(t.step.Package, t.step.Platform)
 	if err != nil {
-		p.problem("step %s: %w", s.ID, err)
-		return
+		p.problem("step %s: %w", t.step.ID, err)
+		return false
 	}
 	t.spec = spec
-	p.require(t, p.ports.Fetcher != nil || !spec.fetches(), "way to get images by digest")
-	p.checkBuilders(t)
+	return true
 }
 
 // checkBuilders looks for a builder that suits the build.

@@ -185,7 +185,7 @@ func (b Builder) Suits(t Task) bool { return b.Meant(t) && len(b.CannotRun(t)) =
 // Meant reports whether the builder is one for the build by its platforms,
 // whatever programs it can run.
 func (b Builder) Meant(t Task) bool {
-	return (len(b.Platforms) == 0 || slices.Contains(b.Platforms, t.Platform)) &&
+	return (len(b.Platforms) == 0 || slices.Contains(b.Platforms, t.Platform)) && !slices.Contains(b.Except, t.Platform) &&
 		(t.Native == "" || t.Native == b.Native)
 }
 

@@ -37,6 +37,8 @@ type Builder struct {
 	Name string
 	// Platforms that it builds for, normalised; none means every platform.
 	Platforms []string
+	// Except are platforms that it does not build for.
+	Except []string
 	// Native is its own platform, "" if that is not known.
 	Native string
 	// Runs are the platforms whose programs it runs somehow; none means every
