@@ -29,6 +29,7 @@ const settled = 2 * time.Second
 type cache struct {
 	path string // "" is none
 	root string // that the records' paths are relative to
+	now  func() time.Time
 
 	load sync.Once
 	// known and used are what the file had, sorted as comparePaths does. Only
@@ -79,7 +80,7 @@ func (c *cache) get(rel, full string, before fingerprint, hint *int) (digest, er
 	if found && have.fingerprint == before {
 		return have.digest, nil
 	}
-	now := time.Now()
+	now := c.now()
 	sum, after, err := c.hashFile(full, before.size)
 	if err != nil {
 		return sum, err

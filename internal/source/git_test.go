@@ -105,6 +105,18 @@ func TestGitFacts(t *testing.T) {
 	if id, err := tree.Tree("app"); len(id) != 40 || err != nil {
 		t.Errorf("tree %q, %v", id, err)
 	}
+	top, err := tree.Tree("..")
+	if want, err2 := open(t, dir).Tree("."); top != want || len(top) != 40 || err != nil || err2 != nil {
+		t.Errorf("tree of .. %q, want %q, %v, %v", top, want, err, err2)
+	}
+	if own, err := tree.Tree("."); own == top || len(own) != 40 || err != nil {
+		t.Errorf("tree of . %q, %v", own, err)
+	}
+	if id, err := tree.Tree("../ws/app/../app"); len(id) != 40 || err != nil {
+		t.Errorf("tree by another way %q, %v", id, err)
+	}
+	_, err = tree.Tree("../..")
+	expectMistake(t, err, "outside the git repository")
 	if url := tree.RemoteURL(t.Context()); url != "https://example.com/acme/repo.git" {
 		t.Errorf("remote %q", url)
 	}

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -253,12 +254,17 @@ func TestGitProcesses(t *testing.T) {
 	write(t, dir, files)
 	commit(t, dir)
 	write(t, dir, map[string]string{"a/new/x/y": "", "b/void/": "", "c/f": "2"})
+	for i := range 20 {
+		write(t, dir, map[string]string{fmt.Sprintf("a/fresh%d/x", i): "", fmt.Sprintf("d/e/f%d/g/x", i): ""})
+	}
 	calls := countGit(t)
 	tree := open(t, dir)
 	for _, name := range []string{"a", "b", "c", "d", "e", "a", "."} {
 		_, err := tree.Set(t.Context(), planner.SourceSpec{Context: name, Dockerfile: "Dockerfile"})
 		must(t, err)
 	}
+	_, err := tree.Revision(t.Context())
+	must(t, err)
 	if have := calls(); len(have) > 3 {
 		t.Errorf("%d git processes: %q", len(have), have)
 	}
@@ -322,5 +328,63 @@ func TestLateFiles(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(s.Files, func(a, b planner.File) int { return strings.Compare(a.Path, b.Path) }) {
 		t.Error("not sorted")
+	}
+}
+
+// TestOddNames: any name that a file can have, tracked or not.
+func TestOddNames(t *testing.T) {
+	dir := t.TempDir()
+	names := []string{"README", "Readme", "a b", "a\tb", "a\nb", "back\\slash", "quote\"", "ä", ":(top)x", "-dash", "H 100644 x", "star*", " lead", "trail "}
+	files := map[string]string{"app/.dockerignore": "bad*"}
+	for _, name := range names {
+		files["app/"+name] = "1"
+		files["app/sub "+name+"/"+name] = "1"
+	}
+	write(t, dir, files)
+	write(t, dir, map[string]string{"app/bad\xff": "1"})
+	plain := listed(set(t, dir, planner.SourceSpec{Context: "app"}))
+	commit(t, dir)
+	tracked := set(t, dir, planner.SourceSpec{Context: "app"})
+	expect(t, listed(tracked), plain...)
+	if tracked.Dirty || len(plain) != len(files) {
+		t.Errorf("dirty %v, files %q", tracked.Dirty, plain)
+	}
+	git(t, dir, "rm", "-rq", "--cached", "app")
+	expect(t, listed(set(t, dir, planner.SourceSpec{Context: "app"})), plain...)
+	write(t, dir, map[string]string{"app/.dockerignore": ""})
+	_, err := open(t, dir).Set(t.Context(), planner.SourceSpec{Context: "app"})
+	expectMistake(t, err, `bad\xff`)
+}
+
+// TestSparseWorktree: a linked worktree with a cone, with git's sparse index,
+// and with a file renamed in case only.
+func TestSparseWorktree(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"ws/app/f": "1", "ws/app/deep/f": "1", "ws/lib/f": "1", "top": ""})
+	commit(t, dir)
+	other := filepath.Join(t.TempDir(), "other")
+	git(t, dir, "worktree", "add", "-q", other)
+	git(t, other, "sparse-checkout", "set", "--cone", "ws/app")
+	tree := open(t, filepath.Join(other, "ws"))
+	s, err := tree.Set(t.Context(), planner.SourceSpec{Context: "app"})
+	must(t, err)
+	expect(t, listed(s), "deep/f", "f")
+	if s.Dirty {
+		t.Error("dirty")
+	}
+	if _, err := tree.Set(t.Context(), planner.SourceSpec{Context: "lib"}); err == nil || !strings.Contains(err.Error(), "no directory lib") {
+		t.Errorf("error %v", err)
+	}
+	git(t, other, "sparse-checkout", "set", "--cone", "--sparse-index", "ws/app")
+	s = set(t, filepath.Join(other, "ws"), planner.SourceSpec{Context: "."})
+	expect(t, listed(s), "app/deep/f", "app/f")
+	if !s.Dirty {
+		t.Error("clean without ws/lib")
+	}
+	git(t, other, "mv", "ws/app/f", "ws/app/F")
+	s = set(t, filepath.Join(other, "ws"), planner.SourceSpec{Context: "app"})
+	expect(t, listed(s), "F", "deep/f")
+	if !s.Dirty {
+		t.Error("clean with another name")
 	}
 }

@@ -55,6 +55,9 @@ func readDockerfile(ctx context.Context, from origin, dir, name string) ([]byte,
 // or anywhere in a context that is outside of it.
 func read(ctx context.Context, from origin, dir, name string) ([]byte, error) {
 	rel := path.Join(dir, name)
+	if content, known, err := from.direct(ctx, rel); known {
+		return content, err
+	}
 	at, err := from.locate(ctx, rel, "file")
 	if err != nil {
 		return nil, err

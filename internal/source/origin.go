@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 )
 
@@ -13,6 +14,9 @@ type origin interface {
 	locate(ctx context.Context, name, what string) (located, error)
 	// content reads a file that locate found.
 	content(ctx context.Context, rel string) ([]byte, error)
+	// direct reads a regular file that no symlink leads to. It is false when it
+	// cannot say: then locate can.
+	direct(ctx context.Context, rel string) (content []byte, known bool, err error)
 	// files lists a directory that locate found. What is in directories for
 	// which prune says so may be left out.
 	files(ctx context.Context, dir string, prune func(dir string) bool) (found, error)
@@ -30,6 +34,15 @@ type located struct {
 	rel  string
 	mode fs.FileMode // the type
 }
+
+// missing says that the configuration names what is not there.
+type missing struct{ what, name string }
+
+func (m *missing) Error() string {
+	return fmt.Sprintf("there is no %s %s: %v", m.what, m.name, fs.ErrNotExist)
+}
+
+func (m *missing) Unwrap() error { return fs.ErrNotExist }
 
 // directory resolves a directory of the configuration.
 func directory(ctx context.Context, from origin, name string, allowOutside bool) (string, error) {

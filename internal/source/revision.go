@@ -229,6 +229,9 @@ func (r *Revision) locate(ctx context.Context, name, what string) (located, erro
 	return located{r.inWorkspace(found.node.path), found.node.mode.Type()}, nil
 }
 
+// direct leaves it to locate and content: nothing is gained in memory.
+func (r *Revision) direct(context.Context, string) ([]byte, bool, error) { return nil, false, nil }
+
 // content reads a file at the commit.
 func (r *Revision) content(ctx context.Context, rel string) ([]byte, error) {
 	at := r.inRepository(rel)

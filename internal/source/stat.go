@@ -1,7 +1,9 @@
 package source
 
 import (
+	"errors"
 	"io/fs"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -70,6 +72,36 @@ func readRaw(fd int, buffer []byte) (n int, err error) {
 		return err
 	})
 	return max(n, 0), err
+}
+
+// readFile reads a regular file; what is none is not read.
+func readFile(full string) (content []byte, regular bool, err error) {
+	fd, err := openRaw(full)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, syscall.Close(fd)) }()
+	var st syscall.Stat_t
+	if err := again(func() error { return syscall.Fstat(fd, &st) }); err != nil {
+		return nil, false, &fs.PathError{Op: "stat", Path: full, Err: err}
+	}
+	if kind(&st) != syscall.S_IFREG {
+		return nil, false, nil
+	}
+	content = make([]byte, 0, max(st.Size, 0)+1) // the end is seen with one more
+	for {
+		if len(content) == cap(content) {
+			content = slices.Grow(content, cap(content))
+		}
+		n, err := readRaw(fd, content[len(content):cap(content)])
+		if err != nil {
+			return nil, true, &fs.PathError{Op: "read", Path: full, Err: err}
+		}
+		if n == 0 {
+			return content, true, nil
+		}
+		content = content[:len(content)+n]
+	}
 }
 
 // folders remembers which directories of the workspace are where they seem to

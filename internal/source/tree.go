@@ -61,7 +61,7 @@ func New(root string, opts Options) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open source tree: %w", err)
 	}
-	t := &Tree{root: root, git: git, cache: &cache{path: opts.CachePath, root: root}, shared: newShared()}
+	t := &Tree{root: root, git: git, cache: &cache{path: opts.CachePath, root: root, now: time.Now}, shared: newShared()}
 	for _, name := range opts.Omit {
 		full, err := resolve(name)
 		if err != nil {
@@ -148,7 +148,7 @@ func (t *Tree) locate(_ context.Context, name, what string) (located, error) {
 		err := lstat(t.at(rel), &st)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return located{}, noSuch(what, name)
+			return located{}, &missing{what, name}
 		case err == nil && kind(&st) == syscall.S_IFDIR:
 			t.folders.note(rel, true)
 			return located{rel, fs.ModeDir}, nil
@@ -166,7 +166,7 @@ func (t *Tree) locateOnDisk(full, name, what string) (located, error) {
 		full, err = filepath.EvalSymlinks(full)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return located{}, noSuch(what, name)
+		return located{}, &missing{what, name}
 	}
 	if err != nil {
 		return located{}, fmt.Errorf("read %s %s: %w", what, name, err)
@@ -182,8 +182,19 @@ func (t *Tree) locateOnDisk(full, name, what string) (located, error) {
 	return located{filepath.ToSlash(rel), info.Mode().Type()}, nil
 }
 
-func noSuch(what, name string) error {
-	return fmt.Errorf("there is no %s %s: %w", what, name, fs.ErrNotExist)
+// direct opens a file at once, without looking at it first.
+func (t *Tree) direct(_ context.Context, rel string) (content []byte, known bool, err error) {
+	if !filepath.IsLocal(rel) || !t.folders.real(t, parent(rel)) {
+		return nil, false, nil
+	}
+	content, regular, err := readFile(t.at(rel))
+	switch {
+	case err == nil:
+		return content, regular, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, true, &missing{"file", rel}
+	}
+	return nil, false, nil
 }
 
 // content reads a file on disk.
