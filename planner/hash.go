@@ -141,7 +141,8 @@ func inputs(p *Package, dependency func(name string) string, now time.Time) *Inp
 	for _, s := range p.Secrets {
 		w.add(inputSecret, s.ID, digest(s.ID))
 	}
-	for _, id := range p.SSH {
+	for _, source := range p.SSH {
+		id, _, _ := strings.Cut(source, "=") // not where the keys are
 		w.add(inputSSH, id, digest(id))
 	}
 	if p.Refresh > 0 {

@@ -19,6 +19,7 @@ type script struct {
 	work       string
 	registries map[string]*Registry // by the variable that has their host
 	podman     *Podman
+	bridge     *Bridge
 }
 
 // scriptKey finds a script in its Env.
@@ -62,6 +63,11 @@ func (s *script) end() {
 			s.t.Error(err)
 		}
 	}
+	if s.bridge != nil {
+		if err := s.bridge.Stop(); err != nil {
+			s.t.Error(err)
+		}
+	}
 	if _, err := os.Stat(s.store()); err == nil {
 		cmd := exec.Command("stowage", "builder", "stop", "--store", s.store())
 		cmd.Dir = s.dir
@@ -85,6 +91,11 @@ func (s *script) end() {
 //	  push busybox:1 for linux/amd64 and linux/arm64 to that registry
 //	podman start|stop
 //	  a Podman service whose host, for DOCKER_HOST, is in the variable PODMAN
+//	bridge start
+//	  a network bridge of this machine with a server on it, whose host:port is in
+//	  the variable BRIDGE
+//	probe [NAME]
+//	  push probe:1, of internal/testenv/cmd/probe, to that registry
 //	leaks before|after
 //	  fail if something uses the store or $WORK: at once, or after it has had
 //	  time to end
@@ -98,6 +109,8 @@ func Commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"registry":    registryCommand,
 		"baseimage":   baseImageCommand,
 		"podman":      podmanCommand,
+		"bridge":      bridgeCommand,
+		"probe":       probeCommand,
 		"leaks":       leaksCommand,
 		"withoutrunc": withoutRuncCommand,
 		"asnobody":    asNobodyCommand,
