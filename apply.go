@@ -92,7 +92,7 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		return nil, errors.Join(err, record.Close(nil))
 	}
 	result, err := executor.Apply(ctx, plan, &executor.ResolvedSpecs{
-		Resolved: r, Secret: w.secret, Allow: opts.Allow,
+		Resolved: r, Root: w.root, Secret: w.secret, Allow: opts.Allow,
 		Provenance: executor.Provenance{Revision: revision, Source: w.sources.RemoteURL(ctx), GoVersion: version},
 		Proxies:    w.opts.proxies(),
 	}, ports, executor.Options{Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast})

@@ -53,6 +53,8 @@ type BuildRequest struct {
 	// RemoteContexts are docker-image:// references by the name of a context,
 	// or of an image that a Dockerfile names. Those in Images go before them.
 	RemoteContexts map[string]string
+	// PinnedContexts are named contexts from elsewhere.
+	PinnedContexts map[string]PinnedContext
 
 	Secrets []Secret
 	SSH     []string
@@ -80,6 +82,27 @@ type BuildRequest struct {
 	SBOM       bool
 	Scanner    string
 }
+
+// PinnedContext is a named context from elsewhere, which the builder holds to
+// its pin.
+type PinnedContext struct {
+	Kind ContextKind
+	// Location is a URL, or the absolute path of an OCI layout.
+	Location string
+	// Pin is COMMIT[:DIRECTORY] of a git repository, or a sha256 digest: of the
+	// file, or of the layout's image.
+	Pin string
+}
+
+// ContextKind is where a context comes from.
+type ContextKind string
+
+// The kinds of contexts from elsewhere.
+const (
+	ContextGit    ContextKind = "git"
+	ContextFile   ContextKind = "file" // a directory with the file, called context
+	ContextLayout ContextKind = "oci-layout"
+)
 
 // NamedImage is one image that a build may use by name.
 type NamedImage struct {

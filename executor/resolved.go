@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -26,7 +27,9 @@ type Provenance struct {
 
 // ResolvedSpecs are the builds of a resolved workspace.
 type ResolvedSpecs struct {
-	Resolved   *planner.Resolved
+	Resolved *planner.Resolved
+	// Root is the workspace's directory.
+	Root       string
 	Provenance Provenance
 	// Secret reads a build secret when the build asks for it.
 	Secret func(schema.Secret) ([]byte, error)
@@ -55,7 +58,7 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 			Files: p.Sources.Files, Dockerfile: p.DockerfileContent, DockerfileName: path.Join(p.Context, orElse(p.Dockerfile, "Dockerfile")),
 			Target: p.TargetFor(platform), Args: s.args(p, platform),
 			Labels: s.labels(p), Annotations: p.Annotations,
-			LocalContexts: map[string][]planner.File{}, RemoteContexts: map[string]string{},
+			LocalContexts: map[string][]planner.File{}, RemoteContexts: map[string]string{}, PinnedContexts: map[string]PinnedContext{},
 			SSH: p.SSH, Network: network, NoCache: p.NoCache || o.NoCache, Allow: s.Allow,
 			ShmSize: p.ShmSize, Ulimits: p.Ulimits, ExtraHosts: p.ExtraHosts, CgroupParent: p.CgroupParent,
 			NoCacheStages: p.NoCacheStages, Pull: p.Pull,
@@ -113,6 +116,12 @@ func (s *ResolvedSpecs) contexts(p *planner.Package, req *BuildRequest) {
 			req.RemoteContexts[name] = c.URL
 		case c.Path != "":
 			req.LocalContexts[name] = p.LocalContexts[name].Files
+		case c.Git != "":
+			req.PinnedContexts[name] = PinnedContext{Kind: ContextGit, Location: c.Git, Pin: c.Pin}
+		case c.File != "":
+			req.PinnedContexts[name] = PinnedContext{Kind: ContextFile, Location: c.File, Pin: c.Pin}
+		case c.Layout != "":
+			req.PinnedContexts[name] = PinnedContext{Kind: ContextLayout, Location: filepath.Join(s.Root, filepath.FromSlash(c.Layout)), Pin: c.Pin}
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (r *resolver) examine(ctx context.Context, d *schema.Declaration, known map
 		Package: cfg, Name: d.Name, Repository: d.Repository,
 		LocalContexts: map[string]*SourceSet{}, nodes: map[string]*nodeUses{},
 	}
-	for _, read := range []func(context.Context, *Package) (hcl.Diagnostics, error){r.readSources, r.readDockerfile, r.readTree, r.addBuildArgs} {
+	for _, read := range []func(context.Context, *Package) (hcl.Diagnostics, error){r.readSources, r.readLayouts, r.readDockerfile, r.readTree, r.addBuildArgs} {
 		diags, err := read(ctx, p)
 		o.diags = append(o.diags, diags...)
 		if err != nil {

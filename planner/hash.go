@@ -28,7 +28,8 @@ import (
 //     blocks too. Formatting, comments and the order in which they are
 //     written do not exist any more at that point;
 //   - named contexts: the files of a directory, the locked digest of an image
-//     or, without a lock file, its reference;
+//     or, without a lock file, its reference; of a git repository the commit,
+//     of a file its digest, of an OCI layout the image's, wherever they are;
 //   - archives of images: path, format, and the reference of each image,
 //     which has a digest unless it is of a workspace package;
 //   - the hash of each workspace package that the image is made from, so a
@@ -208,6 +209,12 @@ func (w *walk) contexts() {
 			w.add(inputImage, name, digest("locked", locked.Digest))
 		case c.URL != "":
 			w.add(inputContext, name, digest("url", c.URL))
+		case c.Git != "":
+			w.add(inputContext, name, digest("git", c.Pin))
+		case c.File != "":
+			w.add(inputContext, name, digest("file", c.Pin))
+		case c.Layout != "":
+			w.add(inputContext, name, digest("oci-layout", c.Pin))
 		default:
 			w.add(inputContext, name, digest("directory"))
 			w.files(inputContext, name+"/", w.pkg.LocalContexts[name])

@@ -3,6 +3,7 @@ package planner_test
 import (
 	"context"
 	"io/fs"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -167,6 +168,13 @@ func TestHashChangesWithEachInput(t *testing.T) {
 		"local context's files":   {edit: write("proto/b.proto", "")},
 		"context name":            {edit: edit(`proto = "proto"`, `protos = "proto"`)},
 		"context URL":             {edit: edit(`cgr.test/static:1`, `cgr.test/static:2`)},
+		"git context":             {edit: edit(`docker-image://cgr.test/static:1`, `https://git.test/a.git#`+commitOne)},
+		"git context's commit":    {edit: edit(`docker-image://cgr.test/static:1`, `https://git.test/a.git#`+commitTwo)},
+		"git context's directory": {edit: edit(`docker-image://cgr.test/static:1`, `https://git.test/a.git#`+commitOne+`:sub`)},
+		"file context":            {edit: edit(`docker-image://cgr.test/static:1`, `https://www.test/a.tar#sha256:`+sixtyFour("1"))},
+		"file context's digest":   {edit: edit(`docker-image://cgr.test/static:1`, `https://www.test/a.tar#sha256:`+sixtyFour("2"))},
+		"layout context":          {edit: edit(`docker-image://cgr.test/static:1`, `oci-layout://proto@sha256:`+sixtyFour("1"))},
+		"layout context's digest": {edit: edit(`docker-image://cgr.test/static:1`, `oci-layout://proto@sha256:`+sixtyFour("2"))},
 		"context made a package":  {edit: edit(`cgr   = "docker-image://cgr.test/static:1"`, `cgr = package.other`)},
 		"dependency":              {edit: write("base/new", "")},
 		"dependency's dependency": {edit: write("deep/new", "")},
@@ -210,6 +218,28 @@ func TestHashChangesWithEachInput(t *testing.T) {
 		})
 	}
 }
+
+// Contexts from elsewhere are what they are pinned to, wherever they are.
+func TestHashOfContextsFromElsewhere(t *testing.T) {
+	for what, pair := range map[string][2]string{
+		"git":    {"https://git.test/a.git#" + commitOne + ":sub", "git@other.test:b/c.git#" + commitOne + ":sub/"},
+		"file":   {"https://www.test/a.tar#sha256:" + sixtyFour("1"), "http://other.test/b?c=d#sha256:" + sixtyFour("1")},
+		"layout": {"oci-layout://proto@sha256:" + sixtyFour("1"), "oci-layout://vendor:v1@sha256:" + sixtyFour("1")},
+	} {
+		old := "docker-image://cgr.test/static:1"
+		a, b := hashRow{edit: edit(old, pair[0])}.hash(t), hashRow{edit: edit(old, pair[1])}.hash(t)
+		if a != b {
+			t.Errorf("%s: the hash depends on where it is", what)
+		}
+	}
+}
+
+const (
+	commitOne = "1111111111111111111111111111111111111111"
+	commitTwo = "2222222222222222222222222222222222222222"
+)
+
+func sixtyFour(digit string) string { return strings.Repeat(digit, 64) }
 
 func TestHashIgnoresWhatIsNoInput(t *testing.T) {
 	rows := map[string]hashRow{

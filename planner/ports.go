@@ -16,7 +16,8 @@ type Sources interface {
 	// Set returns the source set of a context: the files that are hashed, and
 	// the only ones that are sent to the builder.
 	Set(ctx context.Context, spec SourceSpec) (*SourceSet, error)
-	// Dockerfile returns the bytes of the Dockerfile at contextDir/name.
+	// Dockerfile returns the bytes of the Dockerfile at contextDir/name, or of
+	// another file of configuration, such as the index of an OCI layout.
 	Dockerfile(ctx context.Context, contextDir, name string) ([]byte, error)
 }
 

@@ -7,11 +7,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 )
 
-// imageScheme is the one scheme that contexts may have.
+// imageScheme marks a context that is an image.
 const imageScheme = "docker-image://"
-
-// otherSchemes are kinds of contexts that BuildKit knows and Stowage does not.
-var otherSchemes = []string{"oci-layout:", "http://", "https://", "git://", "ssh://", "git@", "git+", "input:", "target:", "local:"}
 
 // readContext reads the context directory.
 func (ev *evaluation) readContext() {
@@ -21,28 +18,18 @@ func (ev *evaluation) readContext() {
 	}
 	ev.contextMissing = true
 	s, ok := ev.asString(x)
-	if !ok || ev.refuseScheme(s, x.Range()) {
+	if !ok {
 		ev.contextMissing = ev.unknown || len(ev.diags) > 0
 		return
 	}
-	if strings.HasPrefix(s, imageScheme) {
-		ev.fail(x.Range(), "Bad context", "A package's context is a directory. An image can be a named context: contexts = { NAME = %q }", s)
+	if strings.Contains(s, "://") || strings.HasPrefix(s, "git@") {
+		ev.fail(x.Range(), "Bad context", "A package's context is a directory. What is elsewhere can be a named context: contexts = { NAME = %q }", s)
 		return
 	}
 	if p, ok := ev.directory("context", s, x.scope.dir, x.Range()); ok {
 		ev.out.Context = p
 		ev.contextMissing = false
 	}
-}
-
-func (ev *evaluation) refuseScheme(s string, rng hcl.Range) bool {
-	for _, scheme := range otherSchemes {
-		if strings.HasPrefix(s, scheme) {
-			ev.report(notYet(rng, strings.TrimSuffix(strings.TrimSuffix(scheme, "//"), ":")+" context", "a package block"))
-			return true
-		}
-	}
-	return false
 }
 
 // directory checks that p, relative to dir, is a directory of the workspace,
@@ -168,17 +155,16 @@ func (ev *evaluation) readContexts() {
 }
 
 func (ev *evaluation) namedContext(m mapValue, what, s string) {
-	if ev.refuseScheme(s, m.rng) {
-		return
-	}
 	if ref, ok := strings.CutPrefix(s, imageScheme); ok {
 		if ev.checkImage(ref, m.rng) {
 			ev.out.Contexts[m.key] = Context{URL: s}
 		}
 		return
 	}
-	if scheme, _, ok := strings.Cut(s, "://"); ok {
-		ev.fail(m.rng, "Unknown kind of context", "%s:// is no kind of context. A context is a package, a directory or %sREFERENCE.", scheme, imageScheme)
+	if c, ok := ev.elsewhere(m, what, s); c != nil || !ok {
+		if ok {
+			ev.out.Contexts[m.key] = *c
+		}
 		return
 	}
 	if p, ok := ev.directory(what, s, m.expr.scope.dir, m.rng); ok {

@@ -84,11 +84,21 @@ type Override struct {
 	NoCache bool
 }
 
-// Context is one named build context. Exactly one field is set.
+// Context is one named build context. Exactly one of Package, Path, URL, Git,
+// File and Layout is set.
 type Context struct {
 	Package string // a workspace package's name
 	Path    string // a directory, relative to the workspace root
 	URL     string // docker-image://…
+	Git     string // the URL of a git repository
+	File    string // the http or https URL of a file
+	Layout  string // the directory of an OCI layout, relative to the workspace root
+	// Tag is the image's in Layout, "" for the only one there.
+	Tag string
+	// Pin is what Git, File and Layout are held to: COMMIT[:SUBDIRECTORY], the
+	// file's digest, the image's digest. That of a Layout is "" where the
+	// layout's index says what it is.
+	Pin string
 }
 
 // Source is an extra file or directory added to the context.

@@ -38,6 +38,7 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"killbuilder":  killBuilderCommand,
 		"interrupt":    interruptCommand,
 		"context":      contextCommand,
+		"serve":        serveCommand,
 	}
 }
 

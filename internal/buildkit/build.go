@@ -98,7 +98,7 @@ func (c *Client) newSolve(ctx context.Context, req *executor.BuildRequest) (*sol
 	if err := s.addLocals(ctx, c, req); err != nil {
 		return nil, err
 	}
-	if err := s.addContexts(req); err != nil {
+	if err := errors.Join(s.addContexts(req), s.addPinned(c, req)); err != nil {
 		return nil, err
 	}
 	s.opt.AllowedEntitlements = req.Allow
