@@ -48,15 +48,15 @@ type PlanOptions struct {
 // Plan finds out what must be done. It writes nothing but caches, and needs
 // no builder.
 func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
 	r, err := w.Resolve(ctx)
 	if err != nil {
 		return nil, err
 	}
 	names, err := w.Select(ctx, opts.Packages, opts.Dir, opts.WithDependents)
 	if err != nil {
-		return nil, err
-	}
-	if err := opts.check(); err != nil {
 		return nil, err
 	}
 	store, err := w.Store()
@@ -117,10 +117,16 @@ func (o PlanOptions) check() error {
 		{o.Offline && o.Pull, "--pull asks the registry, --offline forbids it"},
 		{o.Offline && o.IgnoreCached, "--ignore-cached asks the registry, --offline forbids it"},
 		{o.Force && o.SkipBuild, "--force builds, --skip-build forbids it"},
+		{o.Force && o.Pull, "--force builds what is selected, --pull takes it from the registry"},
 		{o.NoIndex && o.Release != "", "--release points at an index, --no-index leaves it out"},
 	} {
 		if c.wrong {
 			return errors.New(c.text + "; use one of them")
+		}
+	}
+	for _, p := range o.Platforms {
+		if slices.Contains(o.SkipPlatforms, p) {
+			return fmt.Errorf("--platform %s asks for what --skip-platform %s leaves out; use one of them", p, p)
 		}
 	}
 	switch {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,6 +71,9 @@ left. Interrupted once, it cancels the builds and leaves everything consistent.`
 func (f *applyFlags) check() error {
 	if f.jobs < 0 {
 		return fmt.Errorf("--jobs %d: use 1 or more", f.jobs)
+	}
+	if f.config != "" && slices.ContainsFunc(f.builders, func(b string) bool { before, _, _ := strings.Cut(b, "://"); return !strings.Contains(before, "=") }) {
+		return errors.New("--builder-config is for the embedded builder, --builder ENDPOINT builds elsewhere; use one of them")
 	}
 	for _, a := range f.allow {
 		if err := oneOf("--allow", a, "network.host", "security.insecure"); err != nil {
