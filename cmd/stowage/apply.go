@@ -202,6 +202,9 @@ func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 	}
 	report.Failures(e.stderr, result)
 	fmt.Fprintln(e.stdout, report.ResultSummary(result))
+	if err := tellGitHub(os.Getenv, plan, result); err != nil {
+		return err
+	}
 	switch {
 	case result.Interrupted:
 		return context.Canceled

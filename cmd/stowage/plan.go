@@ -89,7 +89,8 @@ func (f *planFlags) options(e *env, ws *stowage.Workspace, args []string) (stowa
 
 func planCommand(e *env) *cobra.Command {
 	var flags planFlags
-	var format, out, since string
+	var format planFormat
+	var out, since string
 	var detailed bool
 	cmd := &cobra.Command{
 		Use:   "plan [PACKAGE…]",
@@ -107,9 +108,10 @@ with a git revision: no registry is asked, and nothing is checked out.`,
   stowage plan --push --out plan.json && stowage apply plan.json
   stowage plan --format json | jq .summary
   stowage plan --format html > plan.html
+  stowage plan --push --format markdown | gh pr comment --body-file -
   stowage plan --since origin/main`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := oneOf("--format", format, planFormats()...); err != nil {
+			if err := format.check(); err != nil {
 				return err
 			}
 			ws, err := e.openAt(cmd.Context(), time.Time(flags.at))
@@ -122,7 +124,7 @@ with a git revision: no registry is asked, and nothing is checked out.`,
 				return err
 			}
 			if since != "" {
-				if err := oneOf("--format", format, "text", "json"); err != nil {
+				if err := oneOf("--format", format.name, "text", "json"); err != nil {
 					return fmt.Errorf("%w with --since", err)
 				}
 				if err := refuseWithSince(cmd); err != nil {
@@ -130,7 +132,7 @@ with a git revision: no registry is asked, and nothing is checked out.`,
 				}
 				return e.planSince(cmd.Context(), ws, stowage.SinceOptions{
 					Revision: since, Packages: opts.Packages, Dir: opts.Dir, WithDependents: opts.WithDependents,
-				}, format, detailed)
+				}, format.name, detailed)
 			}
 			plan, err := ws.Plan(cmd.Context(), opts)
 			if err != nil {
@@ -141,7 +143,7 @@ with a git revision: no registry is asked, and nothing is checked out.`,
 		ValidArgsFunction: e.completePackages,
 	}
 	flags.register(cmd.Flags())
-	cmd.Flags().StringVar(&format, "format", "text", "output as "+orList(planFormats()))
+	format.register(cmd)
 	cmd.Flags().StringVar(&since, "since", "", "say what has changed since git revision `REV`, whatever has been built")
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to `FILE`, for stowage apply FILE")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")
@@ -182,7 +184,7 @@ func (e *env) planSince(ctx context.Context, ws *stowage.Workspace, opts stowage
 }
 
 // finishPlan saves and prints a plan.
-func (e *env) finishPlan(ctx context.Context, ws *stowage.Workspace, plan *planner.Plan, format, out string, detailed bool) error {
+func (e *env) finishPlan(ctx context.Context, ws *stowage.Workspace, plan *planner.Plan, format planFormat, out string, detailed bool) error {
 	if out != "" {
 		content, err := plan.MarshalSaved()
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 func showCommand(e *env) *cobra.Command {
-	var format string
+	var format planFormat
 	cmd := &cobra.Command{
 		Use:     "show PLAN",
 		Short:   "Print a saved plan",
@@ -18,7 +18,7 @@ func showCommand(e *env) *cobra.Command {
 		Example: "  stowage show plan.json\n  stowage show --format json plan.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := oneOf("--format", format, planFormats()...); err != nil {
+			if err := format.check(); err != nil {
 				return err
 			}
 			plan, err := e.readPlan(args[0])
@@ -28,7 +28,7 @@ func showCommand(e *env) *cobra.Command {
 			return e.printPlan(cmd.Context(), nil, plan, format)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "output as "+orList(planFormats()))
+	format.register(cmd)
 	return cmd
 }
 

@@ -195,14 +195,7 @@ func (t *planText) packageInfo(name string) *planner.PackageInfo {
 // where they are not all that the package has.
 func (t *planText) reused(w io.Writer) {
 	for _, where := range []string{"registry", "store"} {
-		platforms := map[string][]string{}
-		nodes := 0
-		for _, s := range t.Steps {
-			if s.Kind == planner.KindReuse && s.FoundIn == where {
-				platforms[s.Package] = append(platforms[s.Package], s.Platform)
-				nodes++
-			}
-		}
+		platforms, nodes := t.found(where)
 		if nodes == 0 {
 			continue
 		}
@@ -210,6 +203,18 @@ func (t *planText) reused(w io.Writer) {
 		writeList(w, "  ", t.reusedNames(platforms), listWidth)
 		fmt.Fprintln(w)
 	}
+}
+
+// found returns the platforms of packages that are reused from a place.
+func (t *planText) found(where string) (platforms map[string][]string, nodes int) {
+	platforms = map[string][]string{}
+	for _, s := range t.Steps {
+		if s.Kind == planner.KindReuse && s.FoundIn == where {
+			platforms[s.Package] = append(platforms[s.Package], s.Platform)
+			nodes++
+		}
+	}
+	return platforms, nodes
 }
 
 func (t *planText) reusedNames(platforms map[string][]string) []string {

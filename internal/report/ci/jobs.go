@@ -1,0 +1,250 @@
+package ci
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/stowage-build/stowage/planner"
+)
+
+// MaxJobs is the most jobs that a matrix may have on GitHub.
+const MaxJobs = 256
+
+// By says how a plan is split into jobs.
+type By string
+
+// The ways to split. By graph is for packages that depend little on each
+// other: jobs need each other in no way. By waves is for those that all hang on
+// one base.
+const (
+	ByGraph By = "graph"
+	ByWaves By = "waves"
+)
+
+// Job is what one machine does.
+type Job struct {
+	Name      string
+	Platforms []string
+	Packages  []string
+	// EstimateMS is how long its builds take one after another, in
+	// milliseconds, as far as known.
+	EstimateMS int64
+	Command    string
+}
+
+// Jobs is a plan as jobs.
+type Jobs struct {
+	// Waves are jobs that may run at once; each waits for the one before.
+	Waves [][]Job
+	// Finish are the commands to run when all jobs are done, none if the plan
+	// pushes nothing.
+	Finish []string
+}
+
+// Count is how many jobs there are, without the last one.
+func (j *Jobs) Count() int {
+	n := 0
+	for _, wave := range j.Waves {
+		n += len(wave)
+	}
+	return n
+}
+
+// Split splits a plan's builds into jobs, at most limit in a wave. A plan that
+// must not be applied is an error.
+func Split(p *planner.Plan, by By, limit int) (*Jobs, error) {
+	if p.Errored {
+		return nil, fmt.Errorf("make jobs of the plan: it has errors; stowage plan prints them")
+	}
+	push, _ := p.Options["push"].(bool)
+	s := splitter{plan: p, push: push, flags: flags(p)}
+	var groups [][]group
+	if by == ByWaves {
+		groups = s.waves()
+	} else if components := s.components(); len(components) > 0 {
+		groups = [][]group{components}
+	}
+	jobs := &Jobs{Waves: [][]Job{}}
+	for _, wave := range groups {
+		var list []Job
+		for _, g := range pack(wave, limit) {
+			list = append(list, s.job(g, by))
+		}
+		unique(list)
+		jobs.Waves = append(jobs.Waves, list)
+	}
+	jobs.Finish = s.finish()
+	return jobs, nil
+}
+
+// splitter splits one plan.
+type splitter struct {
+	plan  *planner.Plan
+	push  bool
+	flags string
+}
+
+// group is builds that one job does.
+type group struct {
+	steps []planner.Step
+}
+
+func (g group) estimate() int64 {
+	var sum int64
+	for _, s := range g.steps {
+		sum += max(s.EstimateMS, 1)
+	}
+	return sum
+}
+
+func (g group) platforms() []string {
+	return distinct(g.steps, func(s planner.Step) string { return s.Platform })
+}
+
+func (g group) packages() []string {
+	return distinct(g.steps, func(s planner.Step) string { return s.Package })
+}
+
+func distinct(steps []planner.Step, of func(planner.Step) string) []string {
+	set := map[string]bool{}
+	for _, s := range steps {
+		set[of(s)] = true
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// builds are the plan's builds by id.
+func (s *splitter) builds() (ids []string, steps map[string]planner.Step) {
+	steps = map[string]planner.Step{}
+	for _, step := range s.plan.Steps {
+		if step.Kind == planner.KindBuild {
+			ids = append(ids, step.ID)
+			steps[step.ID] = step
+		}
+	}
+	return ids, steps
+}
+
+// components are the builds that hang together. A command builds all of its
+// packages for all of its platforms, so where several platforms hang together
+// all platforms of those packages do.
+func (s *splitter) components() []group {
+	ids, steps := s.builds()
+	sets := newSets()
+	for _, id := range ids {
+		for _, need := range steps[id].Needs {
+			if _, ok := steps[need]; ok {
+				sets.join(id, need)
+			}
+		}
+	}
+	for joined := true; joined; {
+		joined = false
+		mixed := map[string]string{} // the set that has a package for several platforms
+		for _, g := range s.collect(ids, steps, sets) {
+			if len(g.platforms()) > 1 {
+				for _, name := range g.packages() {
+					mixed[name] = g.steps[0].ID
+				}
+			}
+		}
+		for _, id := range ids {
+			if with, ok := mixed[steps[id].Package]; ok {
+				joined = sets.join(id, with) || joined
+			}
+		}
+	}
+	return s.collect(ids, steps, sets)
+}
+
+func (s *splitter) collect(ids []string, steps map[string]planner.Step, sets *sets) []group {
+	at := map[string]int{}
+	var groups []group
+	for _, id := range ids {
+		root := sets.root(id)
+		i, ok := at[root]
+		if !ok {
+			i = len(groups)
+			at[root] = i
+			groups = append(groups, group{})
+		}
+		groups[i].steps = append(groups[i].steps, steps[id])
+	}
+	return groups
+}
+
+// waves are the builds by the number of builds that must come first, each
+// package's platforms apart.
+func (s *splitter) waves() [][]group {
+	ids, steps := s.builds()
+	depth := map[string]int{}
+	var waves [][]group
+	for _, id := range ids { // in order of wave: needs come first
+		for _, need := range steps[id].Needs {
+			if _, ok := steps[need]; ok {
+				depth[id] = max(depth[id], depth[need]+1)
+			}
+		}
+		for len(waves) <= depth[id] {
+			waves = append(waves, nil)
+		}
+		waves[depth[id]] = append(waves[depth[id]], group{steps: []planner.Step{steps[id]}})
+	}
+	return waves
+}
+
+// pack merges groups until there are no more than limit: those for the same
+// platforms, so that the work is even.
+func pack(groups []group, limit int) []group {
+	if len(groups) <= limit {
+		return groups
+	}
+	byPlatform := map[string][]group{}
+	for _, g := range groups {
+		key := strings.Join(g.platforms(), ",")
+		byPlatform[key] = append(byPlatform[key], g)
+	}
+	var packed []group
+	for _, key := range slices.Sorted(maps.Keys(byPlatform)) {
+		share := max(1, limit*len(byPlatform[key])/len(groups))
+		packed = append(packed, even(byPlatform[key], share)...)
+	}
+	if len(packed) > limit { // more sets of platforms than jobs
+		return even(groups, limit)
+	}
+	return packed
+}
+
+// even distributes groups to n, the longest first, each to the one with the
+// least to do.
+func even(groups []group, n int) []group {
+	groups = slices.Clone(groups)
+	slices.SortStableFunc(groups, func(a, b group) int { return cmp.Compare(b.estimate(), a.estimate()) })
+	out := make([]group, min(n, len(groups)))
+	load := make([]int64, len(out))
+	for _, g := range groups {
+		least := 0
+		for i := range load {
+			if load[i] < load[least] {
+				least = i
+			}
+		}
+		out[least].steps = append(out[least].steps, g.steps...)
+		load[least] += g.estimate()
+	}
+	return out
+}
+
+// unique tells jobs of the same name apart: names are keys.
+func unique(jobs []Job) {
+	seen := map[string]int{}
+	for i := range jobs {
+		seen[jobs[i].Name]++
+		if n := seen[jobs[i].Name]; n > 1 {
+			jobs[i].Name = fmt.Sprintf("%s #%d", jobs[i].Name, n)
+		}
+	}
+}
