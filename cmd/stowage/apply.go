@@ -98,6 +98,7 @@ func (e *env) apply(cmd *cobra.Command, args []string, shape planFlags, flags ap
 		if err := refuseShape(cmd); err != nil {
 			return err
 		}
+		opts.Omit = append(opts.Omit, e.path(args[0]))
 		stowage.Restore(&opts, saved)
 	}
 	ws, err := e.openWith(cmd.Context(), opts)

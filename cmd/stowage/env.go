@@ -26,6 +26,7 @@ type env struct {
 	argFiles []string
 	set      []string
 	store    string
+	omit     []string // files that this command writes or reads itself
 	progress string
 	color    string
 	profiles profiles
@@ -35,7 +36,7 @@ func newEnv(stdout, stderr io.Writer) *env { return &env{stdout: stdout, stderr:
 
 // options turns the global flags into the options of a workspace.
 func (e *env) options() (stowage.Options, error) {
-	opts := stowage.Options{StoreDir: e.store, Version: version, Set: e.set}
+	opts := stowage.Options{StoreDir: e.store, Version: version, Set: e.set, Omit: e.omit}
 	for _, v := range e.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok {

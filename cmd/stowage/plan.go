@@ -114,6 +114,9 @@ with a git revision: no registry is asked, and nothing is checked out.`,
 			if err := format.check(); err != nil {
 				return err
 			}
+			if out != "" {
+				e.omit = append(e.omit, e.path(out))
+			}
 			ws, err := e.openAt(cmd.Context(), time.Time(flags.at))
 			if err != nil {
 				return err

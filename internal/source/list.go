@@ -211,9 +211,10 @@ func (w *walker) visit(rel string) (bool, error) {
 	for _, e := range entries {
 		name := path.Join(rel, e.Name())
 		switch {
-		case e.Name() == ".git", !e.IsDir() && schema.IsConfigFile(e.Name()),
-			len(w.omit) > 0 && w.omit.has(filepath.Join(w.dir, filepath.FromSlash(name))):
+		case e.Name() == ".git", !e.IsDir() && schema.IsConfigFile(e.Name()):
 			continue
+		case len(w.omit) > 0 && w.omit.has(filepath.Join(w.dir, filepath.FromSlash(name))):
+			// Its parent may be there for it alone, and is not empty.
 		case !e.IsDir():
 			w.items = append(w.items, item{path: name, state: unchanged})
 		case w.prune(name):

@@ -121,7 +121,7 @@ func TestOmit(t *testing.T) {
 		must(t, os.Symlink("app", filepath.Join(dir, "link")))
 		files := func() []string {
 			tree, err := source.New(dir, source.Options{Omit: []string{
-				filepath.Join(dir, "link/.store"), filepath.Join(dir, "app/x.plan"), filepath.Join(dir, "app/tracked.plan"), filepath.Join(dir, "none/deep"),
+				filepath.Join(dir, "link/.own/store"), filepath.Join(dir, "app/x.plan"), filepath.Join(dir, "app/tracked.plan"), filepath.Join(dir, "none/deep"),
 			}})
 			must(t, err)
 			s, err := tree.Set(t.Context(), planner.SourceSpec{Context: "app"})
@@ -132,7 +132,7 @@ func TestOmit(t *testing.T) {
 			return listed(s)
 		}
 		before := files()
-		write(t, dir, map[string]string{"app/.store/index.json": "", "app/.store/blobs/x": "", "app/x.plan": ""})
+		write(t, dir, map[string]string{"app/.own/store/index.json": "", "app/.own/store/blobs/x": "", "app/x.plan": ""})
 		expect(t, files(), before...)
 		if want := map[bool]int{true: 2, false: 1}[inGit]; len(before) != want {
 			t.Errorf("files %q, want %d", before, want)
