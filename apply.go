@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/dockerd"
@@ -21,10 +22,14 @@ import (
 
 // ApplyOptions are how a plan is applied; see the flags of the same names.
 type ApplyOptions struct {
-	// Jobs bounds what is done at once; 0 is twice the processors.
+	// Jobs bounds what is done at once; 0 is twice the processors, or as many as
+	// the builders have slots, if that is more.
 	Jobs     int
 	Schedule executor.Schedule
 	FailFast bool
+	// BuilderWait is how long builds wait for lost builders when no other can
+	// do them; 0 is a minute.
+	BuilderWait time.Duration
 	// Allow lists entitlements: network.host, security.insecure.
 	Allow []string
 	// Waiting is told of a builder that has not answered for a while; it may be
@@ -81,7 +86,7 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	}
 	ports.Logs, ports.Reporter = record, reporters
 	if opts.Jobs == 0 {
-		opts.Jobs = 2 * runtime.GOMAXPROCS(0)
+		opts.Jobs = max(2*runtime.GOMAXPROCS(0), slots(ports.Builders))
 	}
 	revision, err := w.sources.Revision(ctx)
 	if err != nil {
@@ -95,13 +100,23 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		Resolved: r, Root: w.root, Secret: w.secret, Allow: opts.Allow,
 		Provenance: executor.Provenance{Revision: revision, Source: w.sources.RemoteURL(ctx), GoVersion: version},
 		Proxies:    w.opts.proxies(),
-	}, ports, executor.Options{Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast})
+		CacheAttrs: w.opts.cacheAttrs,
+	}, ports, executor.Options{Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast, Patience: opts.BuilderWait})
 	if err == nil {
 		err = record.WritePage(func(out io.Writer) error {
 			return web.Run(out, plan, result, page, w.pageDetails(r))
 		})
 	}
 	return result, errors.Join(err, record.Close(result))
+}
+
+// slots is how many builds the builders take at once.
+func slots(builders []executor.BuilderPort) int {
+	n := 0
+	for _, b := range builders {
+		n += max(b.Slots, 1)
+	}
+	return n
 }
 
 // loader opens the container engine, the one that the docker command would use

@@ -25,6 +25,7 @@ type applyFlags struct {
 	jobs     int
 	schedule string
 	failFast bool
+	wait     time.Duration
 	builders []string
 	config   string
 	allow    []string
@@ -59,9 +60,10 @@ left. Interrupted once, it cancels the builds and leaves everything consistent.`
 	}
 	shape.register(cmd.Flags())
 	f := cmd.Flags()
-	f.IntVarP(&flags.jobs, "jobs", "j", 0, "do at most `N` things at once (default: twice the processors)")
+	f.IntVarP(&flags.jobs, "jobs", "j", 0, "do at most `N` things at once (default: twice the processors, or as many as the builders have slots for)")
 	f.StringVar(&flags.schedule, "schedule", "eager", "start a step when its own needs are done (eager), or wave by wave (waves)")
 	f.BoolVar(&flags.failFast, "fail-fast", false, "stop at the first failure")
+	f.DurationVar(&flags.wait, "builder-wait", executor.DefaultPatience, "how long builds wait for builders that are lost, when no other can do them")
 	f.StringArrayVar(&flags.builders, "builder", nil, "build on the BuildKit at `[PLATFORMS=]ENDPOINT` (unix:// tcp:// ssh:// docker-container:// podman-container:// kube-pod://), or only these platforms; may be repeated")
 	e.registerBuilderConfig(cmd, &flags.config)
 	f.StringArrayVar(&flags.allow, "allow", nil, "allow an `ENTITLEMENT`: network.host or security.insecure")
@@ -194,7 +196,7 @@ func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 		return err
 	}
 	result, err := ws.Apply(ctx, plan, stowage.ApplyOptions{
-		Jobs: flags.jobs, Schedule: executor.Schedule(flags.schedule), FailFast: flags.failFast,
+		Jobs: flags.jobs, Schedule: executor.Schedule(flags.schedule), FailFast: flags.failFast, BuilderWait: flags.wait,
 		Allow: flags.allow, Reporter: reporter,
 		Waiting: func(builder string) { fmt.Fprintf(e.stderr, "Waiting for builder %s to answer.\n", builder) },
 	})

@@ -38,6 +38,8 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"killbuilder":  killBuilderCommand,
 		"interrupt":    interruptCommand,
 		"context":      contextCommand,
+		"fleet":        fleetCommand,
+		"fault":        faultCommand,
 		"serve":        serveCommand,
 	}
 }

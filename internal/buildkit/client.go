@@ -131,6 +131,13 @@ func (c *Client) ask(ctx context.Context, limit time.Duration) (Info, error) {
 // Info is what the daemon said of itself when the client connected.
 func (c *Client) Info() Info { return c.info }
 
+// Ping asks the daemon, over the connection that there is, whether it is there.
+// Without an answer within the limit it is taken for lost.
+func (c *Client) Ping(ctx context.Context, limit time.Duration) error {
+	_, err := c.ask(ctx, limit)
+	return err
+}
+
 // Close ends the connection.
 func (c *Client) Close() error { return c.buildkit.Close() }
 

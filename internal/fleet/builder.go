@@ -15,6 +15,7 @@ import (
 type builder struct {
 	member
 	opts Options
+	lost error // why it could not be reached when the fleet was opened
 
 	// failures counts attempts to connect that failed and may not the next
 	// time.
@@ -93,8 +94,8 @@ func (b *builder) Build(ctx context.Context, req *executor.BuildRequest, progres
 	if err != nil {
 		return nil, err
 	}
-	result, err := conn.Build(ctx, req, progress)
-	b.release(conn, executor.Transient(err))
+	result, err := b.buildWatched(ctx, conn, req, progress)
+	b.release(conn, executor.Lost(err))
 	return result, err
 }
 

@@ -38,6 +38,8 @@ type Options struct {
 	// Root is what paths of TLS files are relative to.
 	Root  string
 	Store content.Store
+	// Limits say when a builder is taken for hung.
+	Limits Limits
 }
 
 // file makes a path of the configuration absolute.
@@ -56,7 +58,9 @@ func defaultSlots() int { return 2 * runtime.GOMAXPROCS(0) }
 type Fleet struct{ builders []*builder }
 
 // Open connects to the builders, to several at once, starting the embedded one
-// if it is used. Those that cannot be reached are an error, all of them.
+// if it is used. Those that cannot be reached are an error, all of them, unless
+// they are declared and some other can be: then their ports say so, and they
+// are used as soon as they answer.
 func Open(ctx context.Context, opts Options) (*Fleet, error) {
 	f := &Fleet{}
 	for _, m := range opts.members() {
@@ -71,10 +75,27 @@ func Open(ctx context.Context, opts Options) (*Fleet, error) {
 			faults[i] = fmt.Errorf("builder %s: %w", b.name, err)
 		}
 	})
-	if err := errors.Join(faults...); err != nil {
+	if err := f.tolerate(faults); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// tolerate notes which builders are lost. It returns the faults if one of them
+// is not to be put up with, or nobody is left.
+func (f *Fleet) tolerate(faults []error) error {
+	reached := false
+	for i, err := range faults {
+		reached = reached || err == nil
+		if err != nil && !(f.builders[i].declared && executor.Lost(err)) {
+			return errors.Join(faults...)
+		}
+		f.builders[i].lost = err
+	}
+	if !reached {
+		return errors.Join(faults...)
+	}
+	return nil
 }
 
 // connectAtOnce is how many builders are connected to at once: each may be a
@@ -101,7 +122,7 @@ func (f *Fleet) Ports() []executor.BuilderPort {
 		info := b.info()
 		p := executor.BuilderPort{
 			Name: b.name, Builder: b, Platforms: b.platforms, Except: b.except, Native: b.native, Slots: b.slots,
-			Runs: info.Platforms, Lacks: engine.RegisterEmulator,
+			Runs: info.Platforms, Lacks: engine.RegisterEmulator, Lost: b.lost,
 		}
 		if b.endpoint == "" {
 			p.Lacks = engine.LacksEmulator

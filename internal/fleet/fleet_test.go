@@ -267,8 +267,13 @@ func TestDeclared(t *testing.T) {
 		!strings.HasPrefix(s.State, "unreachable: ") || !strings.Contains(s.State, "connection refused") {
 		t.Errorf("the state of the unreachable one is %+v", s)
 	}
-	if _, err := Open(t.Context(), opts); err == nil || !strings.Contains(err.Error(), "builder gone") {
-		t.Errorf("error is %v, want one about the unreachable builder", err)
+	ports = open(t, opts).Ports()
+	if p := ports[2]; !executor.Lost(p.Lost) || !strings.Contains(p.Lost.Error(), "builder gone") || ports[0].Lost != nil {
+		t.Errorf("the unreachable port is %+v, want one that is lost", p)
+	}
+	opts.Endpoints = []Endpoint{{Address: silent, Platforms: []string{"linux/riscv64"}}}
+	if _, err := Open(t.Context(), opts); err == nil || !strings.Contains(err.Error(), silent) {
+		t.Errorf("error is %v, want one about the endpoint of the command line", err)
 	}
 }
 
@@ -279,7 +284,8 @@ func TestReconnect(t *testing.T) {
 	opts := embeddedOptions(t)
 	proxy := testenv.NewProxy(t, "unix", strings.TrimPrefix(start(t, opts), "unix://"))
 	opts.Endpoints = at(t, proxy.Endpoint)
-	build := open(t, opts).Ports()[0].Builder.Build
+	ports := open(t, opts).Ports()
+	build := ports[0].Builder.Build
 	const builds = 4
 	var all, waiting sync.WaitGroup
 	waiting.Add(builds)
@@ -297,8 +303,8 @@ func TestReconnect(t *testing.T) {
 		req.Args = map[string]string{"N": t.TempDir()}
 		req.Dockerfile = append([]byte("ARG N\n"), strings.Replace(string(req.Dockerfile), "RUN", "ARG N\nRUN", 1)...)
 		all.Go(func() {
-			if _, err := build(t.Context(), req, ignore); !executor.Transient(err) {
-				t.Errorf("error is %v (%T), want a transient one", err, err)
+			if _, err := build(t.Context(), req, ignore); !executor.Lost(err) {
+				t.Errorf("error is %v (%T), want one of a lost builder", err, err)
 			}
 		})
 	}
@@ -310,6 +316,9 @@ func TestReconnect(t *testing.T) {
 		t.Errorf("after the loss: %v", err)
 	}
 	proxy.Close()
+	if err := ports[0].Builder.(executor.Pinger).Ping(t.Context()); !executor.Lost(err) {
+		t.Errorf("to a ping with nobody there: %v", err)
+	}
 	for range builds {
 		all.Go(func() {
 			if _, err := build(t.Context(), request(t, "z"), ignore); !executor.Transient(err) || !strings.Contains(err.Error(), proxy.Endpoint) {

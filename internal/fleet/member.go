@@ -65,6 +65,7 @@ type member struct {
 	native         string
 	slots          int
 	tls            *buildkit.TLS
+	declared       bool
 }
 
 // members lists the builders in order of preference: those of the command line
@@ -98,7 +99,7 @@ func (o Options) members() []member {
 func (o Options) withoutEndpoints() []member {
 	var out []member
 	for _, b := range o.Declared {
-		m := member{name: b.Name, endpoint: b.Endpoint, platforms: b.Platforms, native: b.Native, slots: b.Slots}
+		m := member{name: b.Name, endpoint: b.Endpoint, platforms: b.Platforms, native: b.Native, slots: b.Slots, declared: true}
 		if b.TLS != nil {
 			m.tls = &buildkit.TLS{
 				CA: o.file(b.TLS.CA), Cert: o.file(b.TLS.Cert), Key: o.file(b.TLS.Key), ServerName: b.TLS.ServerName,

@@ -17,8 +17,9 @@ type Proxy struct {
 	address  string
 	serving  sync.WaitGroup
 
-	mu    sync.Mutex
-	conns map[net.Conn]struct{}
+	mu       sync.Mutex
+	conns    map[net.Conn]struct{}
+	dropping bool
 }
 
 // NewProxy passes connections on to an address until the test ends.
@@ -47,6 +48,20 @@ func (p *Proxy) Cut() {
 	for c := range p.conns {
 		_ = c.Close()
 	}
+}
+
+// Drop lets nothing pass any more, in either direction, for as long as it is
+// on: connections stay open, and new ones are taken. What was dropped is lost.
+func (p *Proxy) Drop(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dropping = on
+}
+
+func (p *Proxy) drops() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dropping
 }
 
 // Close breaks the connections and takes no more.
@@ -82,11 +97,24 @@ func (p *Proxy) keep(conns ...net.Conn) {
 
 // pass copies until one side ends, and then ends both.
 func (p *Proxy) pass(to, from net.Conn) {
-	_, _ = io.Copy(to, from)
+	_, _ = io.Copy(dropper{to, p}, from)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range []net.Conn{to, from} {
 		_ = c.Close()
 		delete(p.conns, c)
 	}
+}
+
+// dropper writes unless the proxy drops.
+type dropper struct {
+	to    io.Writer
+	proxy *Proxy
+}
+
+func (d dropper) Write(p []byte) (int, error) {
+	if d.proxy.drops() {
+		return len(p), nil
+	}
+	return d.to.Write(p)
 }
