@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,6 +59,37 @@ func TestMembers(t *testing.T) {
 
 // TestSymlinks: links to directories are not followed, so that a loop of them
 // is harmless, and files cannot be read through a link out of the root.
+// vanishing is a file system in which a directory is listed and gone.
+type vanishing struct{ fstest.MapFS }
+
+func (v vanishing) ReadDir(name string) ([]fs.DirEntry, error) {
+	if name == "store/tmp" {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return v.MapFS.ReadDir(name)
+}
+
+func (v vanishing) Open(name string) (fs.File, error) {
+	if name == "store/tmp" {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return v.MapFS.Open(name)
+}
+
+// TestVanishingDirectory: what is removed while the workspace is read, by a
+// builder whose state is below it for example, is no mistake.
+func TestVanishingDirectory(t *testing.T) {
+	fsys := vanishing{fstest.MapFS{
+		"stowage.hcl":       {Data: []byte("workspace {\n  name = \"x\"\n}\n")},
+		"a/stowage.hcl":     {Data: []byte(member("a"))},
+		"store/tmp/x/y.txt": {Data: []byte("y")},
+	}}
+	ws, diags := schema.Load(fsys, schema.Options{})
+	if diags.HasErrors() || !slices.Equal(names(ws), []string{"a"}) {
+		t.Errorf("diagnostics are %v", diags)
+	}
+}
+
 func TestSymlinks(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "secret.txt", "secret")

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -31,7 +32,11 @@ func survey(fsys fs.FS, patterns []located) surveyed {
 		parallel(len(level), func(i int) { looks[i] = lookInto(fsys, level[i], patterns) })
 		var below []string
 		for i, dir := range level {
-			if err := looks[i].err; err != nil {
+			err := looks[i].err
+			if errors.Is(err, fs.ErrNotExist) && dir != "." {
+				continue // removed since it was listed, as a build's directories are
+			}
+			if err != nil {
 				out.diags = append(out.diags, errorAt(outside(dir), "Cannot read directory", "%s: %s.", dir, cause(err)))
 				continue
 			}
