@@ -22,10 +22,6 @@ const (
 	FromDir ImportKind = "dir"
 )
 
-// archivesSupported says that archive blocks have an effect: images that a
-// build needs in its context are then imported.
-const archivesSupported = false
-
 // Imported is a configuration made from another system's files. Nothing has
 // been written yet.
 type Imported struct {
@@ -54,7 +50,7 @@ func Import(ctx context.Context, dir string, kind ImportKind, paths []string) (*
 	defer trees.close()
 	opts := importer.Options{
 		Root: tree.FS(), RootPath: root, Name: filepath.Base(root),
-		Dockerfiles: dockerfile.Analyzer{}, Archives: archivesSupported,
+		Dockerfiles: dockerfile.Analyzer{},
 	}
 	revision, err := sources.Revision(ctx)
 	if err != nil {

@@ -22,8 +22,6 @@ type Options struct {
 	Trees planner.Trees
 	// Dockerfiles reads image names out of Dockerfiles.
 	Dockerfiles planner.Dockerfiles
-	// Archives says that the schema gives archive blocks their effect.
-	Archives bool
 }
 
 // Result is a configuration.

@@ -42,6 +42,7 @@ type linuxkit struct {
 	*workspace
 	names    nameSet
 	packages []*linuxkitPackage // in the order of paths, build.yml before its variants
+	unset    unsetVariables
 }
 
 // linuxkitPackage is one build file and what is known of its package.
@@ -54,16 +55,17 @@ type linuxkitPackage struct {
 	platforms []string
 	args      []buildArg
 	// tree is what the tag is made of; "" when it is not known.
-	tree string
-	// before and after are what the tag has around the tree id; constant says
-	// that it has no id, and that before is all of it.
-	before, after string
-	constant      bool
-	// generated says that the Dockerfile is not in the repository, but made by
-	// other means.
-	generated bool
-	declared  []string // the Dockerfile's ARGs
-	follow    bool
+	tree  string
+	parts tagParts
+	// missing says that the Dockerfile is not in the repository; template is
+	// what it is made from, "" if that is not known.
+	missing  bool
+	template string
+	declared []string // the Dockerfile's ARGs
+	// unset are ARGs that image names use and that have no value, each with the
+	// variable that stands for it.
+	unset  []unsetArg
+	follow bool
 }
 
 // extraSource is one of extra-sources.
@@ -85,10 +87,7 @@ func (p *linuxkitPackage) repository() string {
 
 // tag is the tag that linuxkit gives the package, without a tag for dirty files.
 func (p *linuxkitPackage) tag() string {
-	if p.constant {
-		return p.before
-	}
-	return p.before + p.tree + p.after
+	return p.parts.with(p.tree)
 }
 
 // why tells what was noted, for those who get nothing else.
@@ -154,15 +153,16 @@ func (l *linuxkit) locateDockerfile(p *linuxkitPackage) bool {
 		l.notes.add(p.at("dockerfile"), "not carried over: dockerfile %s is not below the package's directory", p.Dockerfile)
 		return false
 	case exists(name + ".in"):
-		p.generated = true
-		l.notes.add(p.at("dockerfile"), "%s is made from %s.in: make it before you build; what it says is no edge until it is there", name, path.Base(name))
+		p.template = path.Base(name) + ".in"
+		p.missing = !exists(name)
+		l.notes.add(p.at("dockerfile"), "%s is made from %s: make it before you build; what it says is no edge until it is there", name, p.template)
 	case exists(name):
 	case p.dir() != "." && exists(path.Join(path.Dir(p.dir()), p.Dockerfile)):
 		p.context = path.Dir(p.dir())
 		l.notes.add(p.at("dockerfile"), "the Dockerfile %s is there only from %s, as with --build-yml, so that is the context; what else is given on the command line (--hash, --tag, --build-arg-file) is to be written into the package", p.Dockerfile, p.context)
 	default:
-		l.notes.add(p.at("dockerfile"), "not carried over: there is no %s", name)
-		return false
+		p.missing = true
+		l.notes.add(p.at("dockerfile"), "there is no %s: it is to be made before %s is built; if linuxkit is given another one with --dockerfile, write dockerfile = … into the package", name, p.Image)
 	}
 	return true
 }

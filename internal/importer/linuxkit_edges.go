@@ -33,7 +33,7 @@ func (l *linuxkit) readDockerfiles(context.Context) error {
 	uses := map[*linuxkitPackage][]linuxkitUse{}
 	var err error
 	l.packages = slices.DeleteFunc(l.packages, func(p *linuxkitPackage) bool {
-		if err != nil || p.generated {
+		if err != nil || p.missing {
 			return false
 		}
 		found, problem := l.usesOf(p)
@@ -93,13 +93,14 @@ func (l *linuxkit) usesOf(p *linuxkitPackage) ([]linuxkitUse, error) {
 	for _, a := range p.args {
 		args[a.name] = a.value
 	}
+	p.unset = nil
 	platforms := p.platforms
 	if len(platforms) == 0 {
 		platforms = []string{nativePlatform}
 	}
 	var out []linuxkitUse
 	for _, platform := range platforms {
-		found, err := l.opts.Dockerfiles.Analyze(content, planner.AnalyzeOptions{Args: args, Platform: platform, Native: nativePlatform})
+		found, err := l.analyze(p, content, planner.AnalyzeOptions{Args: args, Platform: platform, Native: nativePlatform})
 		if err != nil {
 			return nil, err
 		}

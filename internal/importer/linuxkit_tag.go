@@ -9,8 +9,6 @@ import (
 	"path"
 	"reflect"
 	"slices"
-	"strings"
-	"text/template"
 )
 
 // readTrees finds the tree ids that tags are made of.
@@ -67,10 +65,10 @@ func (p *linuxkitPackage) same(o *linuxkitPackage) bool {
 
 // ref tells tags apart before trees are known, too.
 func (p *linuxkitPackage) ref() string {
-	if p.constant || p.tree != "" {
+	if p.tree != "" {
 		return p.repository() + ":" + p.tag()
 	}
-	return p.repository() + ":" + p.before + p.context + p.after
+	return p.repository() + ":" + p.parts.with(p.context)
 }
 
 // separate gives the tag of a package a suffix.
@@ -78,11 +76,7 @@ func (l *linuxkit) separate(p, first *linuxkitPackage, taken map[string]*linuxki
 	was := p.ref()
 	suffix := cmp.Or(p.variant(), path.Base(p.dir()))
 	for i := 1; taken[p.ref()] != nil; i++ {
-		if p.constant {
-			p.before += "-" + suffix
-		} else {
-			p.after += "-" + suffix
-		}
+		p.parts = append(p.parts, tagPart{text: "-" + suffix}).join()
 		suffix = fmt.Sprint(i + 1)
 	}
 	l.notes.add(p.at("tag"), "the tag is that of %s, which is built from other inputs (%s): this one is %s here", first.path, was, p.ref())
@@ -91,46 +85,10 @@ func (l *linuxkit) separate(p, first *linuxkitPackage, taken map[string]*linuxki
 // readTag takes the template apart.
 func (l *linuxkit) readTag(p *linuxkitPackage) {
 	text := cmp.Or(p.Tag, "{{.Hash}}")
-	parts, err := splitTemplate(text)
-	switch {
-	case err != nil:
-		l.notes.add(p.at("tag"), "not carried over: tag %q: %s: the tag is the hash alone", text, err)
-	case len(parts) == 1:
-		p.before, p.constant = parts[0], true
-	case len(parts) > 2:
-		l.notes.add(p.at("tag"), "not carried over: tag %q has the hash more than once: the tag is the hash alone", text)
-	default:
-		p.before, p.after = parts[0], parts[1]
-	}
-}
-
-// splitTemplate returns what a tag's template writes around the hash.
-func splitTemplate(text string) ([]string, error) {
-	t, err := template.New("tag").Parse(text)
+	parts, err := parseTag(text)
 	if err != nil {
-		return nil, errors.New("it is no template")
+		l.notes.add(p.at("tag"), "not carried over: tag %q: %s: the tag is the hash alone", text, err)
+		parts = tagParts{{hash: true, to: -1}}
 	}
-	var out []string
-	for _, hash := range []string{"0123456789012345678901234567890123456789", "abcdefabcdefabcdefabcdefabcdefabcdefabcd"} {
-		var b strings.Builder
-		if err := t.Execute(&b, map[string]string{"Hash": hash}); err != nil {
-			return nil, errors.New("it fails")
-		}
-		out = append(out, strings.ReplaceAll(b.String(), hash, "\x00"))
-	}
-	if out[0] != out[1] {
-		return nil, errors.New("it changes the hash")
-	}
-	return strings.Split(out[0], "\x00"), nil
-}
-
-// tagExpression is the tag attribute's; "" for the default.
-func (p *linuxkitPackage) tagExpression() string {
-	switch {
-	case p.constant:
-		return quote(p.before)
-	case p.before == "" && p.after == "":
-		return ""
-	}
-	return `"` + inner(p.before) + "${self.hash}" + inner(p.after) + `"`
+	p.parts = parts
 }

@@ -74,7 +74,6 @@ func TestEveShape(t *testing.T) {
 func TestLinuxKitArchives(t *testing.T) {
 	f := newFixture(t, "linuxkit.txtar", services(3, "pkg/svc-%02d", "image: %s\n", "FROM scratch\nCOPY main.c /\n"))
 	l := &linuxkit{workspace: newWorkspace(f.options()), names: nameSet{}}
-	l.opts.Archives = true
 	for _, name := range []string{"pkg/saved/build.yml", "pkg/saved-list/build.yml"} {
 		if err := l.read(name); err != nil {
 			t.Fatal(err)
@@ -127,16 +126,33 @@ func TestLinuxKitNothing(t *testing.T) {
 	}
 }
 
-func TestSplitTemplate(t *testing.T) {
-	for text, want := range map[string]string{
-		"{{.Hash}}": "|", "{{ .Hash }}-dev": "|-dev", "v1-{{.Hash}}": "v1-|", "stable": "stable",
-		"{{.Hash}}{{.Hash}}": "||", "{{": "it is no template", "{{ slice .Hash 0 7 }}": "it changes the hash",
-		"{{ call .Hash }}": "it fails",
+// TestParseTag: templates become expressions that give what the template does.
+func TestParseTag(t *testing.T) {
+	hash := "0123456789abcdef0123456789abcdef01234567"
+	for text, want := range map[string][2]string{
+		"{{.Hash}}":                            {"", hash},
+		"{{ .Hash }}-dev":                      {`"${self.hash}-dev"`, hash + "-dev"},
+		"v1-{{.Hash}}":                         {`"v1-${self.hash}"`, "v1-" + hash},
+		"stable":                               {`"stable"`, "stable"},
+		"a{{/* why */}}b":                      {`"ab"`, "ab"},
+		"{{.Hash}}{{.Hash}}":                   {`"${self.hash}${self.hash}"`, hash + hash},
+		"{{ slice .Hash 0 7 }}":                {`"${substr(self.hash, 0, 7)}"`, "0123456"},
+		"x{{slice .Hash 36}}":                  {`"x${substr(self.hash, 36, -1)}"`, "x4567"},
+		`{{ printf "v%%-%.4s.%s" .Hash "x" }}`: {`"v%-${substr(self.hash, 0, 4)}.x"`, "v%-0123.x"},
+		`{{ print (slice .Hash 1 3) }}`:        {`"${substr(self.hash, 1, 2)}"`, "12"},
+		"{{":                                   {"it is no template that can be written as an expression"},
+		"{{ .Hash | print }}":                  {"{{.Hash | print}} cannot be written as an expression"},
+		"{{ call .Hash }}":                     {"it is no template that can be written as an expression"},
+		"{{ .Other }}":                         {"{{.Other}} cannot be written as an expression"},
+		"{{ if .Hash }}x{{ end }}":             {"{{if .Hash}}x{{end}} cannot be written as an expression"},
+		"{{ slice .Hash 7 3 }}":                {"{{slice .Hash 7 3}} cannot be written as an expression"},
+		`{{ printf "%d" .Hash }}`:              {`{{printf "%d" .Hash}} cannot be written as an expression`},
+		`{{ printf "%s" }}`:                    {`{{printf "%s"}} cannot be written as an expression`},
 	} {
-		parts, err := splitTemplate(text)
-		have := strings.Join(parts, "|")
+		parts, err := parseTag(text)
+		have := [2]string{parts.expression(), parts.with(hash)}
 		if err != nil {
-			have = err.Error()
+			have = [2]string{err.Error()}
 		}
 		if have != want {
 			t.Errorf("%q is %q and not %q", text, have, want)

@@ -18,33 +18,58 @@ func (l *linuxkit) write() {
 			platforms = append(platforms, strings.Join(p.platforms, " "))
 		}
 	}
-	registry, short := registryOf(repositories)
+	registry, cut := registryOf(repositories)
+	org := l.usualOrg(cut)
 	usual := strings.Fields(cmp.Or(commonest(platforms), "linux/amd64"))
 	byDir := map[string][]*linuxkitPackage{}
 	for _, p := range l.packages {
 		byDir[p.dir()] = append(byDir[p.dir()], p)
 	}
 	for dir, packages := range byDir {
-		l.writeDir(dir, packages, short, usual)
+		l.writeDir(dir, packages, func(p *linuxkitPackage) string { return shortImage(cut(p.repository()), org, p.name) }, usual)
 	}
 	defaults := block("defaults", "", position{}, attribute("network", `"none"`, position{}))
 	if l.opts.Trees != nil {
 		defaults.comment = "Tags are git's tree ids, as linuxkit makes them. They say nothing of arguments\nor of the images that packages are made from."
 		defaults.children = slices.Insert(defaults.children, 0, attribute("cache_mode", `"git-tree"`, position{}))
 	}
+	if org != "" {
+		defaults.add(attribute("image", `"`+inner(org)+`/${self.name}"`, position{}))
+	}
 	if registry != "" {
 		registry = quote(registry)
 	}
-	l.addRoot(registry, usual, defaults)
+	l.addRoot(registry, usual, append([]*node{defaults}, l.unset.blocks()...)...)
+}
+
+// usualOrg is what stands before most image names, below the registry: "" if
+// that is nothing.
+func (l *linuxkit) usualOrg(cut func(string) string) string {
+	var orgs []string
+	for _, p := range l.packages {
+		orgs = append(orgs, path.Dir(cut(p.repository())))
+	}
+	if org := commonest(orgs); org != "." {
+		return org
+	}
+	return ""
+}
+
+// shortImage is the image attribute of a package: "" where it is the default.
+func shortImage(image, org, name string) string {
+	if image == path.Join(org, name) {
+		return ""
+	}
+	return image
 }
 
 // writeDir makes the document of a directory.
-func (l *linuxkit) writeDir(dir string, packages []*linuxkitPackage, short func(string) string, usual []string) {
+func (l *linuxkit) writeDir(dir string, packages []*linuxkitPackage, image func(*linuxkitPackage) string, usual []string) {
 	d := l.document(dir)
 	var files []string
 	for _, p := range packages {
 		files = append(files, path.Base(p.path))
-		d.blocks = append(d.blocks, l.packageBlock(p, short(p.repository()), usual))
+		d.blocks = append(d.blocks, l.packageBlock(p, image(p), usual))
 	}
 	d.head = "From " + strings.Join(files, ", ") + "."
 	if len(packages) > 1 && !l.hasPackagesBelow(dir) {
@@ -56,45 +81,18 @@ func (l *linuxkit) hasPackagesBelow(dir string) bool {
 	return dir == "." || slices.ContainsFunc(l.packages, func(p *linuxkitPackage) bool { return strings.HasPrefix(p.dir(), dir+"/") })
 }
 
-// shareDefaults moves what all packages of a document say into a defaults
-// block.
-func (d *document) shareDefaults() {
-	var shared []*node
-	for _, n := range d.blocks[0].children {
-		if n.name() == "image" || n.name() == "tag" {
-			continue
-		}
-		text := n.text()
-		everywhere := !slices.ContainsFunc(d.blocks, func(b *node) bool {
-			return !slices.ContainsFunc(b.children, func(c *node) bool { return c.text() == text })
-		})
-		if everywhere {
-			shared = append(shared, n)
-		}
-	}
-	if len(shared) == 0 {
-		return
-	}
-	for _, b := range d.blocks {
-		b.children = slices.DeleteFunc(b.children, func(c *node) bool {
-			return slices.ContainsFunc(shared, func(s *node) bool { return s.text() == c.text() })
-		})
-	}
-	d.blocks = slices.Insert(d.blocks, 0, block("defaults", "", shared[0].origin, shared...))
-}
-
 // packageBlock makes the block of a package.
 func (l *linuxkit) packageBlock(p *linuxkitPackage, image string, usual []string) *node {
 	b := block("package", p.name, p.at("image"))
 	add := func(name, expression, field string) { b.add(attribute(name, expression, p.at(field))) }
-	if image != p.name {
+	if image != "" {
 		add("image", quote(image), "image")
 	}
 	if p.context != p.dir() {
 		add("context", quote(relative(p.dir(), p.context)), "dockerfile")
 	}
-	if p.generated {
-		l.addGenerated(p, b)
+	if p.missing || p.template != "" {
+		l.addMissing(p, b)
 	} else if p.Dockerfile != "Dockerfile" {
 		add("dockerfile", quote(p.Dockerfile), "dockerfile")
 	}
@@ -110,7 +108,7 @@ func (l *linuxkit) packageBlock(p *linuxkitPackage, image string, usual []string
 	if l.opts.Trees != nil && p.tree == "" {
 		add("cache_mode", `"content"`, "image")
 	}
-	if tag := p.tagExpression(); tag != "" {
+	if tag := p.parts.expression(); tag != "" {
 		add("tag", tag, "tag")
 	}
 	if p.follow {
@@ -128,12 +126,15 @@ func (l *linuxkit) packageBlock(p *linuxkitPackage, image string, usual []string
 	return b
 }
 
-// addGenerated makes the package take a Dockerfile that other means write.
+// addMissing makes the package take a Dockerfile that other means write.
 // Without it a build fails, and says what is missing.
-func (l *linuxkit) addGenerated(p *linuxkitPackage, b *node) {
+func (l *linuxkit) addMissing(p *linuxkitPackage, b *node) {
 	n := attribute("dockerfile_inline", fmt.Sprintf("fileexists(%[1]s) ? file(%[1]s) : %[2]s",
-		quote(p.Dockerfile), quote("FROM scratch\nCOPY "+path.Base(p.Dockerfile)+"-is-not-made-yet /\n")), p.at("dockerfile"))
-	n.comment = fmt.Sprintf("%s is made from %s.in.", p.Dockerfile, path.Base(p.Dockerfile))
+		quote(relative(p.dir(), path.Join(p.context, p.Dockerfile))), quote("FROM scratch\nCOPY "+path.Base(p.Dockerfile)+"-is-not-made-yet /\n")), p.at("dockerfile"))
+	n.comment = p.Dockerfile + " is not in the repository."
+	if p.template != "" {
+		n.comment = fmt.Sprintf("%s is made from %s.", p.Dockerfile, p.template)
+	}
 	b.add(n)
 }
 
@@ -145,6 +146,9 @@ func (l *linuxkit) addArgs(p *linuxkitPackage, b *node) {
 			value = "package." + a.of.name + ".ref"
 		}
 		entries = append(entries, entry(a.name, value, a.at))
+	}
+	for _, u := range p.unset {
+		entries = append(entries, entry(u.name, "var."+u.variable.name, u.at))
 	}
 	given := slices.ContainsFunc(p.args, func(a buildArg) bool { return a.name == "SOURCE" })
 	if p.GitRepo != "" && !given && slices.Contains(p.declared, "SOURCE") {
@@ -194,9 +198,12 @@ func (l *linuxkit) addArchives(p *linuxkitPackage, b *node) {
 			}
 		}
 	}
-	if !l.opts.Archives {
-		l.notes.add(at, "not carried over: depends.docker-images (%s): this version has no archive blocks yet; save the images into %s before building",
-			strings.Join(images, ", "), cmp.Or(d.Target, d.TargetDir))
+	switch target := cmp.Or(d.Target, d.TargetDir); {
+	case d.Target != "" && d.TargetDir != "" || d.FromFile != "" && len(d.List) > 0:
+		l.notes.add(at, "not carried over: depends.docker-images has two of what there can be one of: target or target-dir, list or from-file")
+		return
+	case target == "" || len(images) == 0:
+		l.notes.add(at, "not carried over: depends.docker-images has no images, or no place to put them")
 		return
 	}
 	if d.TargetDir == "" {
