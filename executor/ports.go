@@ -74,7 +74,7 @@ type BuildRequest struct {
 	// Pull has the builder ask registries for images it knows already.
 	Pull bool
 
-	CacheFrom, CacheTo []string
+	CacheFrom, CacheTo []Cache
 	// Epoch, when set, is SOURCE_DATE_EPOCH in Unix seconds, and timestamps in
 	// layers are rewritten to it.
 	Epoch      *int64

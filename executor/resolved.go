@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -36,6 +35,9 @@ type ResolvedSpecs struct {
 	// Proxies are HTTP_PROXY and its like. BuildKit gives them to instructions
 	// and keeps them out of images and caches.
 	Proxies map[string]string
+	// CacheAttrs are attributes of caches of a type that the configuration does
+	// not say, such as credentials; may be nil.
+	CacheAttrs func(kind string) map[string]string
 	// Allow lists the entitlements that builds may have: network.host,
 	// security.insecure.
 	Allow []string
@@ -48,6 +50,7 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 		return nil, fmt.Errorf("the workspace has no package %q", pkg)
 	}
 	o := p.Overrides[platform]
+	cacheFrom, cacheTo := s.caches(p, platform)
 	network := orElse(o.Network, p.Network)
 	if network == "host" && !slices.Contains(s.Allow, "network.host") {
 		return nil, fmt.Errorf("package %s has network = \"host\", which must be allowed with --allow network.host", pkg)
@@ -61,8 +64,7 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 			LocalContexts: map[string][]planner.File{}, RemoteContexts: map[string]string{}, PinnedContexts: map[string]PinnedContext{},
 			SSH: p.SSH, Network: network, NoCache: p.NoCache || o.NoCache, Allow: s.Allow,
 			ShmSize: p.ShmSize, Ulimits: p.Ulimits, ExtraHosts: p.ExtraHosts, CgroupParent: p.CgroupParent,
-			NoCacheStages: p.NoCacheStages, Pull: p.Pull,
-			CacheFrom: p.CacheFrom, CacheTo: p.CacheTo,
+			NoCacheStages: p.NoCacheStages, Pull: p.Pull, CacheFrom: cacheFrom, CacheTo: cacheTo,
 			Provenance: p.Attest.Provenance, SBOM: p.Attest.SBOM, Scanner: p.Attest.Scanner,
 		},
 		NativeOnly: p.NativeOnly(platform), Runs: p.Runs(platform), Timeout: p.Timeout, Retries: p.Retries,
@@ -121,7 +123,7 @@ func (s *ResolvedSpecs) contexts(p *planner.Package, req *BuildRequest) {
 		case c.File != "":
 			req.PinnedContexts[name] = PinnedContext{Kind: ContextFile, Location: c.File, Pin: c.Pin}
 		case c.Layout != "":
-			req.PinnedContexts[name] = PinnedContext{Kind: ContextLayout, Location: filepath.Join(s.Root, filepath.FromSlash(c.Layout)), Pin: c.Pin}
+			req.PinnedContexts[name] = PinnedContext{Kind: ContextLayout, Location: s.inRoot(c.Layout), Pin: c.Pin}
 		}
 	}
 }

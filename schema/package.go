@@ -41,8 +41,8 @@ type Package struct {
 	Labels      map[string]string
 	Annotations map[string]string
 	ExtraTags   []string
-	CacheFrom   []string
-	CacheTo     []string
+	CacheFrom   []Cache
+	CacheTo     []Cache
 	NoCache     bool
 	// NoCacheStages are Dockerfile stages whose instructions are run whatever
 	// the builder has cached.

@@ -49,7 +49,7 @@ func TestSet(t *testing.T) {
 		"base's context": {base.Contexts, map[string]schema.Context{"more": {Path: "other"}}},
 		"Dockerfile":     {[]string{lint.Dockerfile, lint.DockerfileInline}, []string{"Dockerfile", ""}},
 		"extra tags":     {len(lint.ExtraTags), 0},
-		"cache":          {lint.CacheFrom, []string{"type=registry,ref=a.example/b", "c.example/d"}},
+		"cache":          {lint.CacheFrom, []schema.Cache{{Type: "registry", Attrs: map[string]string{"ref": "a.example/b"}}, {Type: "registry", Attrs: map[string]string{"ref": "c.example/d"}}}},
 		"target":         {lint.Target, "second"},
 		"tags":           {[]string{ids[`app["api"]`].Tag, ids[`app["web/v1.2"]`].Tag[:3]}, []string{"fixed", "v1-"}},
 		"references":     {len(api.Declaration.References), 0},

@@ -105,11 +105,8 @@ func (c *Client) newSolve(ctx context.Context, req *executor.BuildRequest) (*sol
 	if err := s.addSession(req); err != nil {
 		return nil, err
 	}
-	var err error
-	if s.opt.CacheImports, err = cacheEntries(req.CacheFrom); err == nil {
-		s.opt.CacheExports, err = cacheEntries(req.CacheTo)
-	}
-	return s, err
+	s.opt.CacheImports, s.opt.CacheExports = cacheEntries(req.CacheFrom), cacheEntries(req.CacheTo)
+	return s, nil
 }
 
 // frontendAttrs are the options of the Dockerfile frontend: see
@@ -320,33 +317,4 @@ func split(index ocispec.Index, platform *ocispec.Platform) (*executor.BuildResu
 // plain is the descriptor without what BuildKit says about this very build.
 func plain(d ocispec.Descriptor, platform *ocispec.Platform) ocispec.Descriptor {
 	return ocispec.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size, Platform: platform}
-}
-
-// cacheEntries reads cache references: REF, or type=TYPE,KEY=VALUE,… as
-// buildx takes them.
-func cacheEntries(texts []string) ([]client.CacheOptionsEntry, error) {
-	var out []client.CacheOptionsEntry
-	for _, text := range texts {
-		if !strings.Contains(text, "=") {
-			out = append(out, client.CacheOptionsEntry{Type: "registry", Attrs: map[string]string{"ref": text}})
-			continue
-		}
-		e := client.CacheOptionsEntry{Attrs: map[string]string{}}
-		for field := range strings.SplitSeq(text, ",") {
-			key, value, ok := strings.Cut(strings.TrimSpace(field), "=")
-			if !ok {
-				return nil, fmt.Errorf("cache %q: write KEY=VALUE, not %q", text, field)
-			}
-			if key == "type" {
-				e.Type = value
-			} else {
-				e.Attrs[key] = value
-			}
-		}
-		if !slices.Contains([]string{"registry", "local", "inline"}, e.Type) {
-			return nil, fmt.Errorf("cache %q: use type=registry, local or inline", text)
-		}
-		out = append(out, e)
-	}
-	return out, nil
 }

@@ -69,6 +69,9 @@ var noise = regexp.MustCompile(`failed to solve(?: with frontend [^:]+)?: |faile
 // entitlement matches BuildKit's refusal of what was not allowed.
 var entitlement = regexp.MustCompile(`(network\.host|security\.insecure) is not allowed`)
 
+// cacheType matches BuildKit's refusal of a cache that it cannot reach.
+var cacheType = regexp.MustCompile(`unknown cache (?:exporter|importer): "?(\w+)"?`)
+
 // plainMessage says what failed in as few words as possible.
 func plainMessage(err error, e *executor.BuildError) string {
 	if e.ExitCode != 0 && e.Step != "" {
@@ -77,6 +80,9 @@ func plainMessage(err error, e *executor.BuildError) string {
 	text := noise.ReplaceAllString(err.Error(), "")
 	if m := entitlement.FindStringSubmatch(text); m != nil {
 		return fmt.Sprintf("the Dockerfile wants %s; allow it with --allow %s if you trust what it runs", m[1], m[1])
+	}
+	if m := cacheType.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("this builder has no caches of type %s; the embedded builder has registry, local and inline: use another one, with a builder block or --builder", m[1])
 	}
 	return text
 }

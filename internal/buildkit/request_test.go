@@ -1,7 +1,11 @@
 package buildkit
 
 import (
+	"errors"
 	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,27 +37,26 @@ func TestContextName(t *testing.T) {
 
 func sixtyFour(digit string) string { return strings.Repeat(digit, 64) }
 
+// TestCacheEntries: a directory without a cache is passed over, and not made.
 func TestCacheEntries(t *testing.T) {
-	got, err := cacheEntries([]string{"ghcr.io/acme/cache", "type=local, dest=/cache,mode=max", "type=registry,ref=x:1"})
-	if err != nil || len(got) != 3 {
-		t.Fatalf("entries are %+v, %v", got, err)
+	dir := t.TempDir()
+	filled := filepath.Join(dir, "filled")
+	if err := errors.Join(os.Mkdir(filled, 0o755), os.WriteFile(filepath.Join(filled, "index.json"), nil, 0o644)); err != nil {
+		t.Fatal(err)
 	}
-	for i, want := range []struct {
-		kind  string
-		attrs map[string]string
-	}{
-		{"registry", map[string]string{"ref": "ghcr.io/acme/cache"}},
-		{"local", map[string]string{"dest": "/cache", "mode": "max"}},
-		{"registry", map[string]string{"ref": "x:1"}},
-	} {
-		if got[i].Type != want.kind || !maps.Equal(got[i].Attrs, want.attrs) {
-			t.Errorf("entry %d is %+v, want %+v", i, got[i], want)
-		}
+	got := cacheEntries([]executor.Cache{
+		{Type: "registry", Attrs: map[string]string{"ref": "x:1"}}, {Type: "local", Attrs: map[string]string{"src": filepath.Join(dir, "none")}},
+		{Type: "local", Attrs: map[string]string{"src": filled}}, {Type: "local", Attrs: map[string]string{"dest": filepath.Join(dir, "new")}},
+	})
+	var kinds []string
+	for _, e := range got {
+		kinds = append(kinds, e.Type+" "+filepath.Base(e.Attrs["src"]+e.Attrs["ref"]+e.Attrs["dest"]))
 	}
-	for text, want := range map[string]string{"type=local,dest": "KEY=VALUE", "type=s3,bucket=x": "type=registry", "dest=/x": "type=registry"} {
-		if _, err := cacheEntries([]string{text}); err == nil || !strings.Contains(err.Error(), text) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s gives %v, want an error with %q", text, err, want)
-		}
+	if want := []string{"registry x:1", "local filled", "local new"}; !slices.Equal(kinds, want) {
+		t.Errorf("entries are %q, want %q", kinds, want)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "none")); err == nil {
+		t.Error("the directory was made")
 	}
 }
 

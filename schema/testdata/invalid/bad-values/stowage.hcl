@@ -11,7 +11,7 @@ package "a" {
   refresh      = "1ms"       # ERROR: Bad duration
   no_cache     = "maybe"     # ERROR: Wrong type
   ssh          = "default"   # ERROR: Wrong type
-  cache_from   = [""]        # ERROR: Empty string
+  cache_from   = [""]        # ERROR: Bad cache
   labels       = ["x"]       # ERROR: Wrong type
   annotations  = { "" = "x" } # ERROR: Empty name
   target       = ["x"]       # ERROR: Wrong type
