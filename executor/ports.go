@@ -81,6 +81,9 @@ type BuildRequest struct {
 	Provenance string // "", min or max
 	SBOM       bool
 	Scanner    string
+	// Frontend is the image that reads the Dockerfile in place of the one that
+	// its "# syntax=" line names; "" is that one.
+	Frontend string
 }
 
 // PinnedContext is a named context from elsewhere, which the builder holds to

@@ -78,7 +78,14 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 		}
 	}
 	for _, base := range p.Bases(platform) {
-		if base.Digest != "" {
+		pinned := base.Ref + "@" + base.Digest
+		switch {
+		case base.Digest == "":
+		case base.Tool == planner.ToolFrontend:
+			spec.Request.Frontend = pinned
+		case base.Tool == planner.ToolScanner:
+			spec.Request.Scanner = pinned
+		default:
 			spec.Bases = append(spec.Bases, base)
 		}
 	}

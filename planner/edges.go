@@ -30,6 +30,7 @@ func (r *resolver) connect(name string, e *entry) {
 	r.useIdleContexts(p)
 	p.useArchives()
 	p.useImageContexts(e.images)
+	r.useTools(p)
 	p.tidy()
 	for _, edge := range p.Edges {
 		if dep := r.entries[edge.To]; dep.state != finished {
@@ -113,7 +114,7 @@ func (r *resolver) isSettled(p *Package, use imageUse) bool {
 // respect leaves an explicit tag that is not the workspace's build to the
 // registry, and says so.
 func (r *resolver) respect(p *Package, use imageUse, owner string) {
-	if !slices.ContainsFunc(p.external, func(e externalUse) bool { return e.Name == use.Name }) {
+	if !slices.ContainsFunc(p.external, func(e externalUse) bool { return e.tool == "" && e.Name == use.Name }) {
 		detail := fmt.Sprintf("%s %s is pinned, so it is taken from the registry and not from package %s. pins = \"follow\" uses the workspace's build.", use.Instruction, use.Name, owner)
 		if owner == p.Name {
 			detail = fmt.Sprintf("%s %s is an earlier image of this package, taken from the registry.", use.Instruction, use.Name)

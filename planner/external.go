@@ -17,6 +17,40 @@ type externalUse struct {
 	// ref is the image's reference as it is written.
 	ref string
 	rng hcl.Range
+	// tool is set for an image that runs in a build and is no part of it.
+	tool Tool
+}
+
+// Tool is what an external image does for a build, "" for one that the image
+// is made from.
+type Tool string
+
+// The tools that a build may need.
+const (
+	// ToolFrontend reads the Dockerfile: the image of its "# syntax=" line.
+	ToolFrontend Tool = "frontend"
+	// ToolScanner lists what is in the image: attest's scanner.
+	ToolScanner Tool = "scanner"
+)
+
+// defaultScanner is what BuildKit makes SBOMs with unless it is told otherwise
+// (frontend/attestations/sbom/sbom.go).
+const defaultScanner = "docker/buildkit-syft-scanner:stable-1"
+
+// useTools records the images that run on the builder of each node, natively.
+func (r *resolver) useTools(p *Package) {
+	for _, platform := range p.Platforms {
+		add := func(tool Tool, ref string, rng hcl.Range) {
+			use := imageUse{ImageUse: ImageUse{Name: ref, Platform: r.native(platform), Instruction: string(tool)}, node: platform}
+			p.external = append(p.external, externalUse{imageUse: use, ref: ref, rng: rng, tool: tool})
+		}
+		if p.frontend != "" {
+			add(ToolFrontend, p.frontend, useRange(p, imageUse{ImageUse: ImageUse{Line: 1}}))
+		}
+		if p.Attest.SBOM {
+			add(ToolScanner, cmp.Or(p.Attest.Scanner, defaultScanner), p.Range("attest"))
+		}
+	}
 }
 
 // imageScheme marks a named context that is an image.
@@ -55,17 +89,17 @@ func (p *Package) useImageContexts(uses []imageUse) {
 // isExternal reports whether the use is known to be of an external image.
 func (p *Package) isExternal(use imageUse) bool {
 	return slices.ContainsFunc(p.external, func(e externalUse) bool {
-		return e.Name == use.Name && e.Context == use.Context && e.Platform == use.Platform && e.node == use.node
+		return e.tool == "" && e.Name == use.Name && e.Context == use.Context && e.Platform == use.Platform && e.node == use.node
 	})
 }
 
 // sortExternal puts external images into their order, each use once.
 func (p *Package) sortExternal() {
 	slices.SortStableFunc(p.external, func(a, b externalUse) int {
-		return cmp.Or(compareStrings(a.ref, b.ref, a.Context, b.Context, a.node, b.node, a.Platform, b.Platform), cmp.Compare(a.Line, b.Line))
+		return cmp.Or(compareStrings(a.ref, b.ref, string(a.tool), string(b.tool), a.Context, b.Context, a.node, b.node, a.Platform, b.Platform), cmp.Compare(a.Line, b.Line))
 	})
 	p.external = slices.CompactFunc(p.external, func(a, b externalUse) bool {
-		return a.ref == b.ref && a.Context == b.Context && a.node == b.node && a.Platform == b.Platform
+		return a.ref == b.ref && a.tool == b.tool && a.Context == b.Context && a.node == b.node && a.Platform == b.Platform
 	})
 }
 
@@ -112,6 +146,8 @@ type Base struct {
 	// to: "" when there is no lock file, or when Name has a digest.
 	Ref, Digest string
 	Platform    string
+	// Tool is set for an image that is not built upon but runs.
+	Tool Tool
 }
 
 // Bases returns the external images that building p for platform uses.
@@ -122,7 +158,7 @@ func (p *Package) Bases(platform string) []Base {
 		if use.node != platform || err != nil {
 			continue
 		}
-		out = append(out, Base{Name: use.Name, Ref: ref, Digest: p.locked[use.ref].Digest, Platform: use.Platform})
+		out = append(out, Base{Name: use.Name, Ref: ref, Digest: p.locked[use.ref].Digest, Platform: use.Platform, Tool: use.tool})
 	}
 	return out
 }

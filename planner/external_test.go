@@ -105,6 +105,41 @@ func TestLockedImagesMove(t *testing.T) {
 	}
 }
 
+// The images that run in a build are locked too, for the platform of the
+// builder, and are no bases.
+func TestLockedTools(t *testing.T) {
+	const frontend, scanner = "registry.test/frontend:1", "docker.io/docker/buildkit-syft-scanner:stable-1"
+	files := func(dockerfile ...string) tree {
+		return inline(map[string]string{"app": "attest {\n sbom = true\n}\n" + from(dockerfile...)})
+	}
+	custom := files("# syntax=registry.test/frontend:1", "FROM scratch")
+	lock := lockOf(digestA, frontend, scanner)
+	r := locked(t, custom, lock).resolve()
+	same(t, "external images", r.External(), []planner.ExternalImage{
+		{Name: scanner, Packages: []string{"app"}, Platforms: []string{amd64}},
+		{Name: frontend, Packages: []string{"app"}, Platforms: []string{amd64}},
+	})
+	same(t, "bases", r.Package("app").Bases(arm64), []planner.Base{
+		{Name: "docker/buildkit-syft-scanner:stable-1", Ref: scanner, Digest: digestA, Platform: amd64, Tool: planner.ToolScanner},
+		{Name: frontend, Ref: frontend, Digest: digestA, Platform: amd64, Tool: planner.ToolFrontend},
+	})
+	for _, name := range []string{frontend, scanner} {
+		moved := lockOf(digestA, frontend, scanner)
+		moved.Images[name] = planner.LockedImage{Digest: digestB, Platforms: []string{amd64}}
+		if locked(t, custom, moved).resolve().Package("app").Hash == r.Package("app").Hash {
+			t.Errorf("%s moved and the hash did not change", name)
+		}
+		delete(moved.Images, name)
+		if diags := locked(t, custom, moved).diagnose(); len(diags) != 1 || !strings.Contains(diags[0].Detail, "does not have") {
+			t.Errorf("%s is not locked: %s", name, list(diags))
+		}
+	}
+	builtIn := files("# syntax=docker/dockerfile:1", "FROM scratch")
+	if external := locked(t, builtIn, lockOf(digestA, scanner)).resolve().External(); len(external) != 1 {
+		t.Errorf("the built-in frontend is external: %+v", external)
+	}
+}
+
 func TestNotLocked(t *testing.T) {
 	diags := locked(t, based(), lockOf(digestA, "cgr.test/tool:1")).diagnose()
 	if len(diags) != 1 || diags[0].Summary != "Image is not locked" || !strings.Contains(diags[0].Detail, "alpine:3.20") {

@@ -137,6 +137,7 @@ func inputs(p *Package, dependency func(name string) string, now time.Time) *Inp
 		w.add(inputDependency, name, dependency(name))
 	}
 	w.images()
+	w.tools()
 	w.options()
 	w.overrides()
 	for _, s := range p.Secrets {
@@ -223,11 +224,12 @@ func (w *walk) contexts() {
 }
 
 // images adds the external images that the Dockerfile names: what they are
-// locked to, or their references.
+// locked to, or their references. The references of tools are in the Dockerfile
+// and in the options already.
 func (w *walk) images() {
 	seen := map[string]bool{}
 	for _, use := range w.pkg.external {
-		if use.Context != "" || seen[use.ref] {
+		if use.Context != "" || use.tool != "" || seen[use.ref] {
 			continue
 		}
 		seen[use.ref] = true
@@ -236,6 +238,20 @@ func (w *walk) images() {
 		} else {
 			w.add(inputImage, use.ref, digest(use.ref))
 		}
+	}
+}
+
+// tools adds what the images that run in builds are locked to.
+func (w *walk) tools() {
+	seen := map[string]bool{}
+	for _, use := range w.pkg.external {
+		locked, ok := w.pkg.locked[use.ref]
+		name := string(use.tool) + " " + use.ref
+		if use.tool == "" || !ok || seen[name] {
+			continue
+		}
+		seen[name] = true
+		w.add(inputImage, name, digest("locked", locked.Digest))
 	}
 }
 

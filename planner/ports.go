@@ -105,7 +105,8 @@ type Dockerfile struct {
 	Images []ImageUse
 	// Args are the names of all declared ARGs, sorted.
 	Args []string
-	// Syntax is the image named by a "# syntax=" line, or "".
+	// Syntax is the image named by a "# syntax=" line, or "" where there is
+	// none, and where every builder has what it names.
 	Syntax string
 	// OnBuild are the ONBUILD instructions that the target leaves to images
 	// built on it.

@@ -34,6 +34,7 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"catimage":     catImageCommand,
 		"samefiles":    sameFilesCommand,
 		"movetag":      moveTagCommand,
+		"gobuild":      goBuildCommand,
 		"killapply":    killApplyCommand,
 		"killbuilder":  killBuilderCommand,
 		"interrupt":    interruptCommand,

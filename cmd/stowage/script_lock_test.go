@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"io"
+	"os"
+	"os/exec"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -28,6 +30,19 @@ func moveTagCommand(ts *testscript.TestScript, neg bool, args []string) {
 	moved, err := withFile(index, "moved", args[1])
 	ts.Check(err)
 	ts.Check(remote.WriteIndex(ref, moved))
+}
+
+// goBuildCommand builds a program of this module, or of one that it depends on,
+// without the C library. gobuild FILE PACKAGE
+func goBuildCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: gobuild file package")
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-o", ts.MkAbs(args[0]), args[1])
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	ts.Logf("%s", out)
+	ts.Check(err)
 }
 
 // withFile adds a file to each image of an index.

@@ -27,6 +27,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 
 	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/internal/dockerfile"
 )
 
 // storeID is what the store is called in a solve.
@@ -140,8 +141,11 @@ func frontendAttrs(req *executor.BuildRequest) map[string]string {
 	}
 	// With this attribute the frontend does not look at the syntax line, which
 	// would have the daemon pull what it has built in.
-	if ref, cmdline, _, ok := parser.DetectSyntax(req.Dockerfile); ok && syntaxIsBuiltIn(ref) {
+	if ref, cmdline, _, ok := parser.DetectSyntax(req.Dockerfile); ok && dockerfile.BuiltIn(ref) {
 		attrs["cmdline"] = cmdline
+	}
+	if req.Frontend != "" {
+		attrs["build-arg:BUILDKIT_SYNTAX"] = req.Frontend
 	}
 	return attrs
 }

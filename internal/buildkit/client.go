@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -140,17 +139,3 @@ func (c *Client) Ping(ctx context.Context, limit time.Duration) error {
 
 // Close ends the connection.
 func (c *Client) Close() error { return c.buildkit.Close() }
-
-// syntaxIsBuiltIn reports whether a "# syntax=" line names the Dockerfile
-// frontend that every daemon has built in: docker/dockerfile at a stable
-// version. Others are pulled by the daemon, as the line asks.
-func syntaxIsBuiltIn(ref string) bool {
-	name, tag, tagged := strings.Cut(strings.TrimPrefix(ref, "docker.io/"), ":")
-	if name != "docker/dockerfile" {
-		return false
-	}
-	if !tagged || tag == "latest" {
-		return true
-	}
-	return strings.Trim(tag, "0123456789.") == ""
-}

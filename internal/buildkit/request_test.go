@@ -70,7 +70,7 @@ func TestFrontendAttrs(t *testing.T) {
 	epoch := int64(7)
 	got = frontendAttrs(&executor.BuildRequest{
 		Platform: "linux/arm64", DockerfileName: "Dockerfile", Target: "t", Args: map[string]string{"A": "b"}, Labels: map[string]string{"l": "m"},
-		Network: "none", NoCache: true, Epoch: &epoch, Provenance: "min", SBOM: true, Scanner: "s:1",
+		Network: "none", NoCache: true, Frontend: "f@sha256:1", Epoch: &epoch, Provenance: "min", SBOM: true, Scanner: "s:1",
 		ShmSize: 1024, Ulimits: []string{"nofile=1:2", "nproc=3:3"}, CgroupParent: "/x", Pull: true,
 		ExtraHosts: map[string]string{"b": "::1", "a": "10.0.0.1"}, NoCacheStages: []string{"one"},
 		Dockerfile: []byte("# syntax=docker/dockerfile:1.7 arg\nFROM x"),
@@ -81,6 +81,7 @@ func TestFrontendAttrs(t *testing.T) {
 		"shm-size": "1024", "ulimit": "nofile=1:2,nproc=3:3", "add-hosts": "a=10.0.0.1,b=::1", "cgroup-parent": "/x",
 		"image-resolve-mode": "pull",
 		"attest:provenance":  "mode=min", "attest:sbom": "generator=s:1", "cmdline": "docker/dockerfile:1.7 arg",
+		"build-arg:BUILDKIT_SYNTAX": "f@sha256:1",
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("attributes are %v, want %v", got, want)
@@ -99,18 +100,5 @@ func TestNoCacheStages(t *testing.T) {
 	req.NoCacheStages = []string{"build", "biuld"}
 	if err := checkStages(req); err == nil || !strings.Contains(err.Error(), `no stage "biuld"`) {
 		t.Errorf("error is %v", err)
-	}
-}
-
-func TestSyntaxIsBuiltIn(t *testing.T) {
-	for ref, want := range map[string]bool{
-		"docker/dockerfile": true, "docker/dockerfile:1": true, "docker/dockerfile:1.7.0": true, "docker/dockerfile:latest": true,
-		"docker.io/docker/dockerfile:1": true, "docker/dockerfile:1-labs": false, "docker/dockerfile:master": false,
-		"docker/dockerfile@sha256:" + sixtyFour("a"): false, "docker/dockerfile:1@sha256:" + sixtyFour("1"): false,
-		"docker/dockerfile-upstream:1": false, "ghcr.io/acme/frontend:1": false, "": false,
-	} {
-		if got := syntaxIsBuiltIn(ref); got != want {
-			t.Errorf("%q is built in: %v, want %v", ref, got, want)
-		}
 	}
 }

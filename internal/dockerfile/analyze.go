@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -51,7 +52,9 @@ func parse(content []byte) (*file, error) {
 	if len(f.stages) == 0 {
 		return nil, &Error{Err: errors.New("the Dockerfile has no FROM instruction")}
 	}
-	f.syntax, _, _, _ = parser.DetectSyntax(content)
+	if syntax, _, _, ok := parser.DetectSyntax(content); ok && !BuiltIn(syntax) {
+		f.syntax = syntax
+	}
 	return f, nil
 }
 
@@ -70,6 +73,20 @@ func (f *file) analyze(opts planner.AnalyzeOptions) (*planner.Dockerfile, error)
 	return &planner.Dockerfile{
 		Images: a.images, Args: slices.Sorted(maps.Keys(a.args)), Syntax: f.syntax, OnBuild: target.onBuild(), Runs: a.runs(),
 	}, nil
+}
+
+// BuiltIn reports whether a "# syntax=" line names the Dockerfile
+// frontend that every daemon has built in: docker/dockerfile at a stable
+// version. Others are pulled by the daemon, as the line asks.
+func BuiltIn(ref string) bool {
+	name, tag, tagged := strings.Cut(strings.TrimPrefix(ref, "docker.io/"), ":")
+	if name != "docker/dockerfile" {
+		return false
+	}
+	if !tagged || tag == "latest" {
+		return true
+	}
+	return strings.Trim(tag, "0123456789.") == ""
 }
 
 // analysis is one Dockerfile being read.

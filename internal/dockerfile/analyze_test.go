@@ -55,14 +55,14 @@ func TestErrors(t *testing.T) {
 
 // TestArgs lists the ARGs of all stages.
 func TestArgs(t *testing.T) {
-	df, err := dockerfile.Analyzer{}.Analyze([]byte("# syntax=docker/dockerfile:1\nARG B=1\nFROM a\nARG A C=2\n"), planner.AnalyzeOptions{Platform: "linux/amd64", Native: "linux/amd64"})
+	df, err := dockerfile.Analyzer{}.Analyze([]byte("# syntax=acme/frontend:1\nARG B=1\nFROM a\nARG A C=2\n"), planner.AnalyzeOptions{Platform: "linux/amd64", Native: "linux/amd64"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"A", "B", "C"}; !slices.Equal(df.Args, want) {
 		t.Errorf("args %q, want %q", df.Args, want)
 	}
-	if df.Syntax != "docker/dockerfile:1" {
+	if df.Syntax != "acme/frontend:1" {
 		t.Errorf("syntax %q", df.Syntax)
 	}
 }
@@ -114,6 +114,20 @@ func TestRuns(t *testing.T) {
 			t.Errorf("%q: %v", content, err)
 		} else if have := strings.Join(df.Runs, " "); have != want {
 			t.Errorf("%q runs programs for %q, want %q", content, have, want)
+		}
+	}
+}
+
+// TestBuiltIn: which frontends a builder need not pull.
+func TestBuiltIn(t *testing.T) {
+	for ref, want := range map[string]bool{
+		"docker/dockerfile": true, "docker/dockerfile:1": true, "docker/dockerfile:1.7.0": true, "docker/dockerfile:latest": true,
+		"docker.io/docker/dockerfile:1": true, "docker/dockerfile:1-labs": false, "docker/dockerfile:master": false,
+		"docker/dockerfile@sha256:" + strings.Repeat("a", 64): false, "docker/dockerfile:1@sha256:" + strings.Repeat("1", 64): false,
+		"docker/dockerfile-upstream:1": false, "ghcr.io/acme/frontend:1": false, "": false,
+	} {
+		if got := dockerfile.BuiltIn(ref); got != want {
+			t.Errorf("%q is built in: %v, want %v", ref, got, want)
 		}
 	}
 }

@@ -14,6 +14,8 @@ type testCase struct {
 
 // cases are Dockerfiles that both must read alike.
 var cases = map[string]testCase{
+	"frontend":                  {content: "# syntax=ghcr.io/acme/frontend:1\nFROM alpine\n"},
+	"built-in frontend":         {content: "# syntax=docker/dockerfile:1\nFROM alpine\n"},
 	"one stage":                 {content: "FROM alpine:3.20\n"},
 	"scratch":                   {content: "FROM scratch\nCOPY a b\n"},
 	"lower case":                {content: "from alpine as x\nfrom x\n"},
