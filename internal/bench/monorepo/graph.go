@@ -1,6 +1,7 @@
 package monorepo
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 )
@@ -16,6 +17,22 @@ type Shape struct {
 	// Files is how many files a package has, its Dockerfile included and its
 	// stowage.hcl not.
 	Files int
+	// Registry is the prefix of all images; "" is one that nobody asks.
+	Registry string
+	// Platforms of all packages; none is two of them.
+	Platforms []string
+	// Program, when it is set, is a static busybox that every package's one RUN
+	// instruction runs.
+	Program []byte
+}
+
+func (s Shape) registry() string { return cmp.Or(s.Registry, "registry.example.com/bench") }
+
+func (s Shape) platforms() []string {
+	if len(s.Platforms) > 0 {
+		return s.Platforms
+	}
+	return []string{"linux/amd64", "linux/arm64"}
 }
 
 // Usual is the shape that sizes are compared in.

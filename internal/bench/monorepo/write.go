@@ -23,13 +23,13 @@ const (
 // repository there. It returns the graph.
 func Write(ctx context.Context, dir string, s Shape) ([]Package, error) {
 	packages := s.Graph()
-	if err := writeFiles(dir, map[string]string{"stowage.hcl": rootConfig, "docker-bake.hcl": bakeFile(packages)}); err != nil {
+	if err := writeFiles(dir, map[string]string{"stowage.hcl": s.rootConfig(), "docker-bake.hcl": s.bakeFile(packages)}); err != nil {
 		return nil, fmt.Errorf("generate a workspace: %w", err)
 	}
 	var group errgroup.Group
 	group.SetLimit(2 * runtime.GOMAXPROCS(0))
 	for i := range packages {
-		group.Go(func() error { return writePackage(dir, packages, i, s.Files) })
+		group.Go(func() error { return s.writePackage(dir, packages, i) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("generate a workspace: %w", err)
@@ -37,14 +37,17 @@ func Write(ctx context.Context, dir string, s Shape) ([]Package, error) {
 	return packages, commit(ctx, dir)
 }
 
-func writePackage(dir string, packages []Package, i, files int) error {
+func (s Shape) writePackage(dir string, packages []Package, i int) error {
 	content := map[string]string{
 		"stowage.hcl": packageConfig(packages[i].Name, i),
-		"Dockerfile":  dockerfile(packages, i),
+		"Dockerfile":  s.dockerfile(packages, i),
 	}
 	random := rand.New(rand.NewPCG(uint64(i), 0))
-	for k := range files - 1 {
+	for k := range s.Files - 1 {
 		content[fmt.Sprintf("src/file%02d.txt", k)] = text(fmt.Sprintf("%s %d\n", packages[i].Name, k), minFile+random.IntN(maxFile-minFile))
+	}
+	if s.Program != nil && len(packages[i].Needs) == 0 {
+		content["busybox"] = string(s.Program)
 	}
 	return writeFiles(filepath.Join(dir, contextOf(packages[i].Name)), content)
 }
@@ -66,7 +69,11 @@ func writeFiles(dir string, content map[string]string) error {
 		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(full, []byte(text), 0o644); err != nil {
+		mode := os.FileMode(0o644)
+		if name == "busybox" {
+			mode = 0o755
+		}
+		if err := os.WriteFile(full, []byte(text), mode); err != nil {
 			return err
 		}
 	}
