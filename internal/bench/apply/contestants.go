@@ -69,7 +69,15 @@ func (w *workspace) run(ctx context.Context, args []string) (sample, error) {
 		return sample{}, err
 	}
 	env := append(monorepo.Environ(), "HOME="+home, "DOCKER_CONFIG="+home, "XDG_CACHE_HOME="+home, "BUILDX_CONFIG="+filepath.Join(home, "buildx"))
-	before := w.registry.requests.Load()
+	asked := w.registry.requests.Load()
+	before, err := w.daemon.cpu()
+	if err != nil {
+		return sample{}, err
+	}
 	used, err := measure.Command{Dir: w.root, Env: append(env, w.env...), Args: args}.Run(ctx)
-	return sample{used, w.registry.requests.Load() - before}, err
+	if err != nil {
+		return sample{}, err
+	}
+	after, err := w.daemon.cpu()
+	return sample{used, after - before, w.registry.requests.Load() - asked}, err
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -73,6 +75,27 @@ func (d *daemon) await(ctx context.Context) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// cpu is how much processor time the daemon has used, with the processes that
+// it ran and that have ended: proc_pid_stat(5).
+func (d *daemon) cpu() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	const utime, cstime, perSecond = 11, 14, 100 // of what follows the name
+	var ticks int64
+	for _, field := range fields[utime : cstime+1] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("read how much buildkitd has used: %w", err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / perSecond, nil
 }
 
 // stop ends the daemon.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/stowage-build/stowage/internal/bench/measure"
 	"github.com/stowage-build/stowage/internal/bench/monorepo"
@@ -73,6 +74,7 @@ type bench struct {
 // sample is one run: what the program used, and what it asked its registry.
 type sample struct {
 	measure.Usage
+	Daemon   time.Duration // the daemon's processor time
 	Requests int64
 }
 
