@@ -61,7 +61,7 @@ var errEscapes = errors.New("path escapes from parent")
 // a symlink that leads outside, and every absolute one, is refused.
 func (f *FS) open(name string, flags uint64) (*os.File, error) {
 	how := unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | flags,
+		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | flags,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
 	}
 	for {
@@ -78,7 +78,7 @@ func (f *FS) open(name string, flags uint64) (*os.File, error) {
 	}
 }
 
-// Open opens a file. A pipe without a writer does not block.
+// Open opens a file. Like os.Root.Open it waits for the writer of a pipe.
 func (f *FS) Open(name string) (fs.File, error) {
 	if err := check("open", name); err != nil {
 		return nil, err
