@@ -300,18 +300,24 @@ func (p *pusher) blobs(ctx context.Context, blobs []ocispec.Descriptor) error {
 	return g.Wait()
 }
 
+// smallBlob is what is sent without asking whether the repository has it, in
+// bytes: it takes no longer than the question.
+const smallBlob = 64 << 10
+
 // send makes the repository have the blob in the cheapest way that is known.
 func (p *pusher) send(ctx context.Context, sibling *name.Repository, d ocispec.Descriptor) error {
 	if sibling != nil {
 		return p.mount(ctx, *sibling, p.from, d)
 	}
-	client, err := p.pushing(ctx)
-	if err != nil {
-		return err
-	}
-	there, err := p.hasBlob(ctx, client, d.Digest)
-	if err != nil || there {
-		return err
+	if d.Size > smallBlob {
+		client, err := p.pushing(ctx)
+		if err != nil {
+			return err
+		}
+		there, err := p.hasBlob(ctx, client, d.Digest)
+		if err != nil || there {
+			return err
+		}
 	}
 	return p.upload(ctx, p.from, d)
 }
