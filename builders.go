@@ -85,6 +85,9 @@ func (o Options) engineRoot() string { return filepath.Join(o.StoreDir, "builder
 // for platforms.
 func (o Options) natives() (map[string]string, error) {
 	endpoints, err := fleet.ParseEndpoints(o.Endpoints)
+	if o.Natives != nil {
+		return o.Natives, err
+	}
 	return fleet.Natives(endpoints), err
 }
 

@@ -170,6 +170,9 @@ func (w *Workspace) shown(opts PlanOptions) (map[string]any, error) {
 	if len(w.opts.Set) > 0 {
 		shown["set"] = w.opts.Set
 	}
+	if len(w.natives) > 0 {
+		shown["natives"] = w.natives
+	}
 	if !w.opts.At.IsZero() {
 		shown["at"] = w.opts.At.Format(time.RFC3339)
 	}
@@ -177,7 +180,8 @@ func (w *Workspace) shown(opts PlanOptions) (map[string]any, error) {
 }
 
 // Restore adds to opts what a saved plan was made with: its variables, build
-// arguments, settings and time. Sensitive variables are not in it and must be given again.
+// arguments, settings, builders' platforms and time. Sensitive variables are
+// not in it and must be given again.
 func Restore(opts *Options, saved *planner.Plan) {
 	vars, _ := saved.Options["vars"].(map[string]any)
 	var restored []schema.Var
@@ -199,6 +203,11 @@ func Restore(opts *Options, saved *planner.Plan) {
 			text, _ := s.(string) // an altered plan is refused by its checksum
 			opts.Set = append(opts.Set, text)
 		}
+	}
+	opts.Natives = map[string]string{}
+	natives, _ := saved.Options["natives"].(map[string]any)
+	for platform, native := range natives {
+		opts.Natives[platform], _ = native.(string)
 	}
 	if text, ok := saved.Options["at"].(string); ok {
 		opts.At, _ = time.Parse(time.RFC3339, text) // an altered plan is refused by its checksum

@@ -74,6 +74,9 @@ type Options struct {
 	// PLATFORM=ENDPOINT, as --builder. What they do not build is built on the
 	// workspace's builders, then BUILDKIT_HOST, then the embedded builder.
 	Endpoints []string
+	// Natives are the native platforms of builders, by the platform that is
+	// built; nil is what Endpoints say.
+	Natives map[string]string
 	// BuilderConfig is a buildkitd.toml for the embedded builder; "" is
 	// STOWAGE_BUILDER_CONFIG, or none.
 	BuilderConfig string

@@ -71,13 +71,14 @@ func (e *env) open(ctx context.Context) (*stowage.Workspace, error) {
 	return e.openAt(ctx, time.Time{})
 }
 
-// openAt opens the workspace for a time, zero for now.
-func (e *env) openAt(ctx context.Context, at time.Time) (*stowage.Workspace, error) {
+// openAt opens the workspace for a time, zero for now, and for builders of the
+// command line.
+func (e *env) openAt(ctx context.Context, at time.Time, builders ...string) (*stowage.Workspace, error) {
 	opts, err := e.options()
 	if err != nil {
 		return nil, err
 	}
-	opts.At = at
+	opts.At, opts.Endpoints = at, builders
 	return e.openWith(ctx, opts)
 }
 

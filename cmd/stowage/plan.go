@@ -90,6 +90,7 @@ func (f *planFlags) options(e *env, ws *stowage.Workspace, args []string) (stowa
 func planCommand(e *env) *cobra.Command {
 	var flags planFlags
 	var format planFormat
+	var builders []string
 	var out, since string
 	var detailed bool
 	cmd := &cobra.Command{
@@ -117,7 +118,7 @@ with a git revision: no registry is asked, and nothing is checked out.`,
 			if out != "" {
 				e.omit = append(e.omit, e.path(out))
 			}
-			ws, err := e.openAt(cmd.Context(), time.Time(flags.at))
+			ws, err := e.openAt(cmd.Context(), time.Time(flags.at), builders...)
 			if err != nil {
 				return err
 			}
@@ -148,6 +149,7 @@ with a git revision: no registry is asked, and nothing is checked out.`,
 	flags.register(cmd.Flags())
 	format.register(cmd)
 	cmd.Flags().StringVar(&since, "since", "", "say what has changed since git revision `REV`, whatever has been built")
+	cmd.Flags().StringArrayVar(&builders, "builder", nil, "plan for a builder of its own for platforms, `[PLATFORMS=]ENDPOINT` as for apply, which is not asked; may be repeated")
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to `FILE`, for stowage apply FILE")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")
 	return cmd
