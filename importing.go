@@ -66,6 +66,8 @@ func Import(ctx context.Context, dir string, kind ImportKind, paths []string) (*
 	switch kind {
 	case FromLinuxKit:
 		result, err = importer.LinuxKit(ctx, opts, paths)
+	case FromDir:
+		result, err = importer.Dir(ctx, opts, paths)
 	default:
 		return nil, fmt.Errorf("import: there is nothing to import from %q", kind)
 	}

@@ -19,16 +19,20 @@ func Dir(_ context.Context, opts Options, dirs []string) (*Result, error) {
 		return nil, err
 	}
 	if len(d.packages) == 0 {
-		why := ""
-		for _, n := range d.notes.sorted() {
-			why += "\n  " + n.String()
-		}
-		return nil, fmt.Errorf("there is no Dockerfile in %s%s", strings.Join(dirs, ", "), why)
+		return nil, d.nothing(dirs)
 	}
 	d.name()
+	d.analyze()
+	if len(d.packages) == 0 {
+		return nil, d.nothing(dirs)
+	}
 	d.connect()
 	d.write()
 	return d.settle()
+}
+
+func (d *dockerfiles) nothing(dirs []string) error {
+	return fmt.Errorf("there is no Dockerfile to import in %s%s", strings.Join(dirs, ", "), d.why())
 }
 
 // dockerfiles is an import of Dockerfiles.
@@ -46,6 +50,8 @@ type dirPackage struct {
 	images  []planner.ImageUse
 	// contexts are names in the Dockerfile that mean packages.
 	contexts []dirContext
+	unset    []unsetArg
+	content  []byte
 	follow   bool
 }
 
@@ -118,19 +124,30 @@ func (d *dockerfiles) read(name string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	found, err := d.opts.Dockerfiles.Analyze(content, planner.AnalyzeOptions{Platform: nativePlatform, Native: nativePlatform})
-	if err != nil {
-		at, text := dockerfileMistake(name, err)
-		d.notes.add(at, "not carried over: %s", text)
-		return nil
-	}
-	p := &dirPackage{file: name, context: path.Dir(name), images: found.Images}
+	p := &dirPackage{file: name, context: path.Dir(name), content: content}
 	if context := contextOf(d.opts.Root, name, content); context != p.context {
 		p.context = context
 		d.notes.add(position{file: name}, "it copies files that are below %s and not below %s, so that is the context", context, p.dir())
 	}
 	d.packages = append(d.packages, p)
 	return nil
+}
+
+// analyze finds the images that Dockerfiles name. Those that have a mistake are
+// left out.
+func (d *dockerfiles) analyze() {
+	d.packages = slices.DeleteFunc(d.packages, func(p *dirPackage) bool {
+		found, unset, err := d.workspace.analyze(p.name, p.file, p.content, planner.AnalyzeOptions{
+			Args: map[string]string{}, Platform: nativePlatform, Native: nativePlatform,
+		})
+		if err != nil {
+			at, text := dockerfileMistake(p.file, err)
+			d.notes.add(at, "not carried over: %s", text)
+			return true
+		}
+		p.images, p.unset = found.Images, unset
+		return false
+	})
 }
 
 // name names packages by their directories, and by the variant where a
@@ -186,6 +203,13 @@ func (d *dockerfiles) write() {
 		}
 		if len(entries) > 0 {
 			b.add(mapping("contexts", entries[0].origin, entries...))
+		}
+		var args []*node
+		for _, u := range p.unset {
+			args = append(args, entry(u.name, "var."+u.variable.name, u.at))
+		}
+		if len(args) > 0 {
+			b.add(mapping("args", args[0].origin, args...))
 		}
 		doc.blocks = append(doc.blocks, b)
 	}

@@ -54,7 +54,7 @@ func (d *dockerfiles) uses() []dirUse {
 	for _, p := range d.packages {
 		for _, image := range p.images {
 			named, err := reference.ParseNormalizedNamed(image.Name)
-			if err != nil {
+			if err != nil || strings.HasPrefix(image.Name, unsetHost) {
 				continue
 			}
 			i := slices.IndexFunc(d.packages, func(o *dirPackage) bool { return o.name == path.Base(named.Name()) })

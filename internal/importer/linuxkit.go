@@ -42,7 +42,6 @@ type linuxkit struct {
 	*workspace
 	names    nameSet
 	packages []*linuxkitPackage // in the order of paths, build.yml before its variants
-	unset    unsetVariables
 }
 
 // linuxkitPackage is one build file and what is known of its package.
@@ -88,15 +87,6 @@ func (p *linuxkitPackage) repository() string {
 // tag is the tag that linuxkit gives the package, without a tag for dirty files.
 func (p *linuxkitPackage) tag() string {
 	return p.parts.with(p.tree)
-}
-
-// why tells what was noted, for those who get nothing else.
-func (l *linuxkit) why() string {
-	var b strings.Builder
-	for _, n := range l.notes.sorted() {
-		b.WriteString("\n  " + n.String())
-	}
-	return b.String()
 }
 
 // find reads the build files. Directories whose names begin with a dot have

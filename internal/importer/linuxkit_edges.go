@@ -100,10 +100,11 @@ func (l *linuxkit) usesOf(p *linuxkitPackage) ([]linuxkitUse, error) {
 	}
 	var out []linuxkitUse
 	for _, platform := range platforms {
-		found, err := l.analyze(p, content, planner.AnalyzeOptions{Args: args, Platform: platform, Native: nativePlatform})
+		found, unset, err := l.analyze(p.name, path.Join(p.context, p.Dockerfile), content, planner.AnalyzeOptions{Args: args, Platform: platform, Native: nativePlatform})
 		if err != nil {
 			return nil, err
 		}
+		p.unset = append(p.unset, unset...)
 		p.declared = found.Args
 		for _, use := range found.Images {
 			if of, mine := l.owner(use.Name); mine {

@@ -200,11 +200,6 @@ func (t tagParts) with(hash string) string {
 	return b.String()
 }
 
-// constant says that the hash is not in the tag.
-func (t tagParts) constant() bool {
-	return !slices.ContainsFunc(t, func(p tagPart) bool { return p.hash })
-}
-
 // expression is the tag attribute's; "" for the default.
 func (t tagParts) expression() string {
 	if len(t) == 1 && t[0] == (tagPart{hash: true, to: -1}) {

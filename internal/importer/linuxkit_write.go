@@ -39,7 +39,7 @@ func (l *linuxkit) write() {
 	if registry != "" {
 		registry = quote(registry)
 	}
-	l.addRoot(registry, usual, append([]*node{defaults}, l.unset.blocks()...)...)
+	l.addRoot(registry, usual, defaults)
 }
 
 // usualOrg is what stands before most image names, below the registry: "" if

@@ -19,10 +19,20 @@ type workspace struct {
 	opts      Options
 	documents map[string]*document // by path
 	notes     notes
+	unset     unsetVariables
 }
 
 func newWorkspace(opts Options) *workspace {
 	return &workspace{opts: opts, documents: map[string]*document{}}
+}
+
+// why tells what was noted, for those who get nothing else.
+func (w *workspace) why() string {
+	var b strings.Builder
+	for _, n := range w.notes.sorted() {
+		b.WriteString("\n  " + n.String())
+	}
+	return b.String()
 }
 
 // document returns the configuration file of a directory.
@@ -36,7 +46,8 @@ func (w *workspace) document(dir string) *document {
 	return d
 }
 
-// addRoot puts the workspace block first, and what else belongs to the root.
+// addRoot puts the workspace block first, what else belongs to the root,
+// and the variables of ARGs without a value.
 func (w *workspace) addRoot(registry string, platforms []string, more ...*node) {
 	b := block("workspace", "", position{}, attribute("name", quote(blockName(w.opts.Name)), position{}))
 	if registry != "" {
@@ -49,7 +60,7 @@ func (w *workspace) addRoot(registry string, platforms []string, more ...*node) 
 		b.add(attribute("members", quoted(members), position{}))
 	}
 	root := w.document(".")
-	root.blocks = slices.Concat([]*node{b}, more, root.blocks)
+	root.blocks = slices.Concat([]*node{b}, more, w.unset.blocks(), root.blocks)
 }
 
 // members are globs for the directories that have documents, so that loading

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ import (
 	"github.com/stowage-build/stowage/planner"
 )
 
-// unsetArg is an ARG that linuxkit is given on the command line.
+// unsetArg is an ARG that builds are given on the command line.
 type unsetArg struct {
 	name     string
 	variable *unsetVariable
@@ -59,30 +58,30 @@ func (u *unsetVariables) blocks() []*node {
 	for _, v := range u.all {
 		out = append(out, block("variable", v.name, v.at,
 			attribute("type", "string", v.at), attribute("default", quote(v.value), v.at),
-			attribute("description", quote(fmt.Sprintf("ARG %s, which linuxkit pkg build is given with --build-arg-file.", v.arg)), v.at)))
+			attribute("description", quote(fmt.Sprintf("ARG %s, which builds were given on the command line.", v.arg)), v.at)))
 	}
 	return out
 }
 
-// analyze reads a package's Dockerfile. ARGs that image names need and that
-// have no value get one from a variable, here and in opts.Args.
-func (l *linuxkit) analyze(p *linuxkitPackage, content []byte, opts planner.AnalyzeOptions) (*planner.Dockerfile, error) {
+// analyze reads the Dockerfile of a package. ARGs that image names need and
+// that have no value get one from a variable, here and in opts.Args.
+func (w *workspace) analyze(name, file string, content []byte, opts planner.AnalyzeOptions) (*planner.Dockerfile, []unsetArg, error) {
+	var unset []unsetArg
 	for {
-		found, err := l.opts.Dockerfiles.Analyze(content, opts)
+		found, err := w.opts.Dockerfiles.Analyze(content, opts)
 		if err == nil {
-			return found, nil
+			return found, unset, nil
 		}
-		at, _ := dockerfileMistake(path.Join(p.context, p.Dockerfile), err)
+		at, _ := dockerfileMistake(file, err)
 		names := unsetIn(content, at.line, opts.Args)
 		if len(names) == 0 {
-			return nil, err
+			return nil, nil, err
 		}
-		for _, name := range slices.Sorted(maps.Keys(names)) {
-			value := names[name]
-			v := l.unset.of(name, value, at)
-			p.unset = append(p.unset, unsetArg{name, v, at})
-			opts.Args[name] = value
-			l.notes.add(at, "ARG %s has no value in the repository: package %s takes it from variable %s, and cannot be built before that is set (--var %s=…, or the argument in the package)", name, p.name, v.name, v.name)
+		for _, arg := range slices.Sorted(maps.Keys(names)) {
+			v := w.unset.of(arg, names[arg], at)
+			unset = append(unset, unsetArg{arg, v, at})
+			opts.Args[arg] = names[arg]
+			w.notes.add(at, "ARG %s has no value in the repository: package %s takes it from variable %s, and cannot be built before that is set (--var %s=…, or the argument in the package)", arg, name, v.name, v.name)
 		}
 	}
 }
