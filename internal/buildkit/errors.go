@@ -60,6 +60,9 @@ func (c *Client) explain(ctx context.Context, err error, w *watcher) error {
 	}
 	out.Excerpt = strings.Trim(excerpt.String(), "\n")
 	out.Err = errors.New(plainMessage(err, out))
+	if out.ExitCode == 0 && passing(err.Error()) {
+		return &pullError{out}
+	}
 	return out
 }
 

@@ -122,3 +122,27 @@ func TestNoAnswer(t *testing.T) {
 		t.Errorf("error is %v, want that of the context", err)
 	}
 }
+
+// TestPassing: what BuildKit says of registries, beyond what TestFaultsOfPulls
+// can make one do.
+func TestPassing(t *testing.T) {
+	for text, want := range map[string]bool{
+		"failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://auth.example/token?scope=x: 503 Service Unavailable": true,
+		`failed to authorize: failed to fetch anonymous token: Get "https://auth.example/token": dial tcp 192.0.2.1:443: i/o timeout`:                             true,
+		"failed to copy: httpReadSeeker: failed open: unexpected status code https://r.example/v2/x/blobs/sha256:1: 429 Too Many Requests":                        true,
+		"failed to copy: read tcp 192.0.2.1:1->192.0.2.2:443: read: connection reset by peer":                                                                     true,
+		`failed to do request: Head "https://nowhere.example/v2/x/manifests/1": dial tcp: lookup nowhere.example: no such host`:                                   false,
+		`failed to do request: Head "https://r.example/v2/x/manifests/1": tls: failed to verify certificate: x509: certificate signed by unknown authority`:       false,
+		"unexpected status from HEAD request to https://r.example/v2/x/manifests/1: 401 Unauthorized":                                                             false,
+		"failed to copy: unexpected commit digest sha256:1, expected sha256:2: failed precondition":                                                               false,
+		"dockerfile parse error on line 2: unknown instruction: GET":                                                                                              false,
+	} {
+		if got := passing(text); got != want {
+			t.Errorf("%q passes: %v, want %v", text, got, want)
+		}
+	}
+	run := errdefs.WithSource(&gatewaypb.ExitError{ExitCode: 1, Err: errors.New(`process "curl || echo unexpected status from GET request to x: 503" did not complete`)}, &errdefs.Source{})
+	if err := (&Client{}).explain(t.Context(), run, &watcher{}); executor.Transient(err) {
+		t.Errorf("a failed RUN is transient: %v", err)
+	}
+}

@@ -34,7 +34,7 @@ func newTransport(o transportOptions) http.RoundTripper {
 	if o.config.MaxRequestsPerSecond > 0 {
 		limited.rate = rate.NewLimiter(rate.Limit(o.config.MaxRequestsPerSecond), max(1, int(o.config.MaxRequestsPerSecond/10)))
 	}
-	var rt http.RoundTripper = &retryTransport{inner: limited, policy: o.retry}
+	var rt http.RoundTripper = &retryTransport{inner: newBreaker(limited, o.host, o.retry), policy: o.retry}
 	if !o.config.Insecure && !isLoopback(o.host) {
 		rt = &secureTransport{inner: rt, host: o.host}
 	}
