@@ -42,6 +42,12 @@ func TestWrite(t *testing.T) {
 			for _, name := range names {
 				image(t, other, name)
 			}
+			for _, image := range list {
+				from := content.Info{Digest: image.Manifest.Digest, Labels: map[string]string{"containerd.io/distribution.source.registry.test": "x"}}
+				if _, err := other.Update(t.Context(), from, "labels"); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if !bytes.Equal(first, write(t, other, format, list)) {
 				t.Error("the same images give other bytes from another store")
 			}
