@@ -13,6 +13,7 @@ import (
 
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/dockerd"
+	"github.com/stowage-build/stowage/internal/history"
 	"github.com/stowage-build/stowage/internal/report"
 	"github.com/stowage-build/stowage/internal/report/web"
 	"github.com/stowage-build/stowage/internal/runlog"
@@ -57,7 +58,7 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	if err != nil {
 		return nil, err
 	}
-	ports := executor.Ports{Store: store, Registry: remote, Recorder: w.history, Placements: w.history, Clock: w.opts.Now, Fetcher: w.fetcher()}
+	ports := executor.Ports{Store: store, Registry: remote, Clock: w.opts.Now, Fetcher: w.fetcher()}
 	if plan.Summary.Load > 0 {
 		if ports.Loader, err = w.loader(ctx, store); err != nil {
 			return nil, err
@@ -75,7 +76,11 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		return nil, err
 	}
 	page := web.NewRecord()
-	reporters := executor.Reporters{record, opts.Reporter, page}
+	remembered := w.history.Begin(history.Begin{
+		ID: filepath.Base(record.Dir()), Root: w.root, Plan: plan, At: w.opts.Now(), BuilderKind: kinds(ports.Builders),
+	})
+	ports.Recorder, ports.Placements = remembered, remembered
+	reporters := executor.Reporters{record, opts.Reporter, page, remembered}
 	if opts.Reporter == nil && w.opts.Output != nil {
 		plain, err := report.NewReporter("plain", w.opts.Output, report.Options{})
 		if err != nil {
@@ -102,6 +107,9 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		Proxies:    w.opts.proxies(),
 		CacheAttrs: w.opts.cacheAttrs,
 	}, ports, executor.Options{Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast, Patience: opts.BuilderWait})
+	if forgotten := remembered.End(result, w.opts.Now()); forgotten != nil && result != nil {
+		result.Warnings = append(result.Warnings, forgotten.Error())
+	}
 	if err == nil {
 		err = record.WritePage(func(out io.Writer) error {
 			return web.Run(out, plan, result, page, w.pageDetails(r))

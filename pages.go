@@ -32,5 +32,6 @@ func (w *Workspace) pageDetails(r *planner.Resolved) web.Details {
 			}
 			return inputs
 		},
+		Past: w.past,
 	}
 }

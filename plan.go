@@ -71,7 +71,7 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 	if err != nil {
 		return nil, err
 	}
-	ports := planner.Ports{Store: store, Records: records{w, opts.Offline}, Estimator: w.history}
+	ports := planner.Ports{Store: store, Records: records{w, opts.Offline}, Estimator: w.estimator()}
 	if !opts.Offline {
 		if ports.Registry, err = w.Registry(); err != nil {
 			return nil, err

@@ -156,7 +156,8 @@ func Open(ctx context.Context, dir string, opts Options) (*Workspace, error) {
 	if err := w.load(tree); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
-	w.history = history.Open(filepath.Join(w.StateDir(), "packages"))
+	w.history = history.Open(historyFile(w.StateDir()))
+	w.closers = append(w.closers, w.history.Close)
 	return w, nil
 }
 

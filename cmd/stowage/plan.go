@@ -210,24 +210,3 @@ func (e *env) finishPlan(ctx context.Context, ws *stowage.Workspace, plan *plann
 	}
 	return nil
 }
-
-// completePackages completes package and group names.
-func (e *env) completePackages(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	opts, err := e.options()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	ws, err := stowage.Open(context.WithoutCancel(cmd.Context()), e.dir, opts)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveDefault
-	}
-	defer ws.Close()
-	var names []string
-	for _, p := range ws.Config().Packages {
-		names = append(names, p.Name)
-	}
-	for _, g := range ws.Config().Groups {
-		names = append(names, "@"+g.Name)
-	}
-	return names, cobra.ShellCompDirectiveDefault
-}

@@ -46,9 +46,10 @@ be built and why; stowage apply builds them, and nothing else.`,
 	root.AddCommand(
 		planCommand(e), applyCommand(e), showCommand(e), validateCommand(e), fmtCommand(e),
 		listCommand(e), graphCommand(e), explainCommand(e), lockCommand(e), indexCommand(e), storeCommand(e), builderCommand(e),
-		initCommand(e),
+		initCommand(e), historyCommand(e), statsCommand(e),
 		versionCommand(e),
 	)
+	e.addCompletions(root)
 	return root
 }
 

@@ -6,12 +6,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/history"
 	"github.com/stowage-build/stowage/planner"
 )
@@ -19,10 +21,10 @@ import (
 const (
 	repository = "ghcr.io/acme/app"
 	amd64      = "linux/amd64"
+	root       = "/src/acme"
 )
 
-// TestMain makes the test program one that records, for
-// TestProcessesAtOnce.
+// TestMain makes the test program one that records, for TestProcessesAtOnce.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 5 && os.Args[1] == "record" {
 		if err := record(os.Args[2], os.Args[3], os.Args[4]); err != nil {
@@ -34,13 +36,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// inputs are as many as n, which is their hash too.
-func inputs(n int) *planner.Inputs {
-	in := &planner.Inputs{Package: "app", Hash: strconv.Itoa(n)}
-	for i := range n {
-		in.List = append(in.List, planner.Input{Kind: "file", Name: fmt.Sprint("file ", i), Digest: strings.Repeat("a", 64)})
-	}
-	return in
+func open(t *testing.T, path string) *history.History {
+	t.Helper()
+	h := history.Open(path)
+	t.Cleanup(func() { must(t, h.Close()) })
+	return h
+}
+
+func fresh(t *testing.T) *history.History {
+	t.Helper()
+	return open(t, filepath.Join(t.TempDir(), "not", "yet", "history.db"))
 }
 
 func must(t *testing.T, err error) {
@@ -48,6 +53,17 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func begun() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+
+// inputs are as many as n, which is their hash too.
+func inputs(n int) *planner.Inputs {
+	in := &planner.Inputs{Package: "app", Hash: strconv.Itoa(n)}
+	for i := range n {
+		in.List = append(in.List, planner.Input{Kind: "file", Name: fmt.Sprint("file ", i), Digest: strings.Repeat("a", 64)})
+	}
+	return in
 }
 
 func wantInputs(t *testing.T, h *history.History, repository string, want *planner.Inputs) {
@@ -58,176 +74,252 @@ func wantInputs(t *testing.T, h *history.History, repository string, want *plann
 	}
 }
 
+// built is a build in a made-up run.
+type built struct {
+	pkg, platform, hash, builder string
+	reason                       planner.Reason
+	changes                      []string
+	took                         time.Duration
+	attempts                     int
+	failed                       bool
+}
+
+// run records a run of builds that ends a minute after it began.
+func run(h *history.History, id string, at time.Time, builds ...built) error {
+	plan := &planner.Plan{Workspace: planner.WorkspaceInfo{Name: "acme", Revision: "abc"}, StowageVersion: "1", Selection: []string{"app"}}
+	result := &executor.Result{StartedAt: at}
+	for _, b := range builds {
+		plan.Packages = append(plan.Packages, planner.PackageInfo{Name: b.pkg, Image: "ghcr.io/acme/" + b.pkg, Hash: b.hash})
+		plan.Steps = append(plan.Steps, planner.Step{ID: "build:" + b.pkg + ":" + b.platform, Kind: planner.KindBuild, Package: b.pkg, Platform: b.platform, Reason: b.reason, Changes: b.changes})
+	}
+	r := h.Begin(history.Begin{ID: id, Root: root, Plan: plan, At: at, BuilderKind: func(builder, _ string) string { return "kind of " + builder }})
+	for i, b := range builds {
+		e := executor.Event{
+			Type: executor.EventStepFinished, Time: at.Add(b.took), Step: plan.Steps[i].ID, Kind: planner.KindBuild, Package: b.pkg, Platform: b.platform,
+			Builder: b.builder, Status: executor.StatusBuilt, Attempt: max(b.attempts, 1), DurationMS: b.took.Milliseconds(),
+		}
+		if b.failed {
+			e.Status, e.Error = executor.StatusFailed, "exit code 1\nmore"
+			result.Failed = append(result.Failed, executor.Failure{})
+		} else {
+			if err := r.RecordDuration(plan.Packages[i].Image, b.platform, b.took); err != nil {
+				return err
+			}
+			result.Done = append(result.Done, executor.Done{Status: executor.StatusBuilt})
+		}
+		r.Report(e)
+	}
+	r.Report(executor.Event{Type: executor.EventStepFinished, Kind: planner.KindReuse, Step: "reuse:x", Package: "x", Status: executor.StatusReused})
+	return r.End(result, at.Add(time.Minute))
+}
+
 func TestEstimate(t *testing.T) {
-	h := history.Open(filepath.Join(t.TempDir(), "not", "yet"))
-	if got := h.Estimate(repository, amd64); got != 0 {
+	h := fresh(t)
+	e := history.Estimator{History: h, BuilderKind: func(string) string { return "kind of arm" }}
+	if got := e.Estimate(repository, amd64); got != 0 {
 		t.Errorf("with nothing recorded the estimate is %v", got)
 	}
-	for i, step := range []struct{ record, want time.Duration }{
-		{10 * time.Second, 10 * time.Second},
-		{30 * time.Second, 30 * time.Second}, // of two the longer
-		{20 * time.Second, 20 * time.Second},
-		{time.Hour, 30 * time.Second}, // one that is out of the way does little
-		{time.Millisecond, 20 * time.Second},
-		{time.Hour, 30 * time.Second}, // only the last five count
-		{time.Hour, time.Hour},
-		{-time.Hour, time.Hour}, // a clock that was set back
-		{1<<63 - 1, time.Hour},
+	for i, step := range []struct {
+		builder      string
+		record, want time.Duration
+	}{
+		{"x86", 50 * time.Second, 50 * time.Second}, // better than nothing
+		{"arm", 10 * time.Second, 10 * time.Second},
+		{"arm", 30 * time.Second, 30 * time.Second}, // of two the longer
+		{"x86", time.Second, 30 * time.Second},
+		{"arm", 20 * time.Second, 20 * time.Second},
+		{"arm", time.Hour, 30 * time.Second}, // one that is out of the way does little
+		{"arm", time.Millisecond, 20 * time.Second},
+		{"arm", time.Hour, 30 * time.Second}, // only the last five count
+		{"arm", time.Hour, time.Hour},
+		{"arm", -time.Hour, time.Hour}, // a clock that was set back
+		{"arm", 1<<63 - 1, time.Hour},
 	} {
-		must(t, h.RecordDuration(repository, amd64, step.record))
-		if got := h.Estimate(repository, amd64); got != step.want {
+		must(t, run(h, fmt.Sprint("run-", i), begun(), built{pkg: "app", platform: amd64, builder: step.builder, took: step.record}))
+		if got := e.Estimate(repository, amd64); got != step.want {
 			t.Errorf("after %d durations the estimate is %v, want %v", i+1, got, step.want)
 		}
 	}
-	if got := h.Estimate(repository, "linux/arm64") + h.Estimate(repository+"2", amd64); got != 0 {
+	must(t, run(h, "failed", begun(), built{pkg: "app", platform: "linux/arm64", took: time.Second, failed: true}))
+	if got := e.Estimate(repository, "linux/arm64") + e.Estimate(repository+"2", amd64); got != 0 {
 		t.Errorf("the estimate of another platform or package is %v", got)
+	}
+	if got := h.LastBuilder(repository, amd64) + h.LastBuilder(repository, "linux/arm64"); got != "arm" {
+		t.Errorf("the last builder is %q", got)
 	}
 }
 
-// TestRecordsAreApart: by kind, platform and repository, and across openings.
-func TestRecordsAreApart(t *testing.T) {
-	dir := t.TempDir()
-	h := history.Open(dir)
+// TestInputsAreApart: by package and repository, and across openings.
+func TestInputsAreApart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.db")
+	h := open(t, path)
 	wantInputs(t, h, repository, nil)
 	must(t, h.RecordInputs(repository, inputs(3)))
-	must(t, h.RecordDuration(repository, amd64, time.Second))
-	must(t, h.RecordDuration(repository, "linux/arm64", time.Minute))
 	must(t, h.RecordInputs("../"+repository, inputs(1)))
-	h = history.Open(dir)
+	h = open(t, path)
 	wantInputs(t, h, repository, inputs(3))
 	wantInputs(t, h, "../"+repository, inputs(1))
 	wantInputs(t, h, "other", nil)
 	must(t, h.RecordInputs(repository, inputs(4)))
-	wantInputs(t, h, repository, inputs(4))
-	other := &planner.Inputs{Package: "app-debug", Hash: "other"}
-	must(t, h.RecordInputs(repository, other))
+	must(t, h.RecordInputs(repository, &planner.Inputs{Package: "app-debug", Hash: "other"}))
 	wantInputs(t, h, repository, inputs(4))
 	if got, err := h.LastInputs(repository, "app-debug"); err != nil || got.Hash != "other" {
 		t.Errorf("the other package of the image has %+v, %v", got, err)
 	}
-	if a, b := h.Estimate(repository, amd64), h.Estimate(repository, "linux/arm64"); a != time.Second || b != time.Minute {
-		t.Errorf("estimates are %v and %v", a, b)
+}
+
+func TestRuns(t *testing.T) {
+	h := fresh(t)
+	if runs, err := h.Runs(root, 10); err != nil || len(runs) != 0 {
+		t.Errorf("without a history there are %v, %v", runs, err)
+	}
+	must(t, run(h, "20260301T120000.000Z", begun(), built{pkg: "base", platform: amd64, hash: "1", builder: "b", reason: planner.ReasonInputsChanged, changes: []string{"file a", "arg B"}, took: time.Second}))
+	must(t, run(h, "20260302T120000.000Z", begun().Add(24*time.Hour),
+		built{pkg: "base", platform: amd64, hash: "2", builder: "b", took: 2 * time.Second, attempts: 2},
+		built{pkg: `app["x"]`, platform: amd64, hash: "1", failed: true}))
+	h.Begin(history.Begin{ID: "20260303T120000.000Z", Root: root, Plan: &planner.Plan{}, At: begun().Add(48 * time.Hour)})
+	h.Begin(history.Begin{ID: "elsewhere", Root: "/other", Plan: &planner.Plan{}, At: begun()})
+
+	runs, err := h.Runs(root, 10)
+	must(t, err)
+	var got []string
+	for _, r := range runs {
+		got = append(got, r.ID+" "+string(r.Outcome)+fmt.Sprint(" ", r.TookMS, r.Counts))
+	}
+	want := []string{"20260303T120000.000Z  0 map[]", "20260302T120000.000Z failed 60000 map[built:1 failed:1]", "20260301T120000.000Z done 60000 map[built:1]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("runs are %q, want %q", got, want)
+	}
+	if all, err := h.Runs("", 10); err != nil || len(all) != 4 {
+		t.Errorf("in all there are %d, %v", len(all), err)
+	}
+	one, err := h.Run(root, "20260301")
+	must(t, err)
+	wantStep := history.StepInfo{
+		Run: one.ID, ID: "build:base:linux/amd64", Kind: "build", Package: "base", Platform: amd64, Hash: "1", Builder: "b", BuilderKind: "kind of b",
+		Reason: "inputs_changed", Changes: []string{"file a", "arg B"}, Status: "built", Attempts: 1, StartedAt: begun(), TookMS: 1000,
+	}
+	if len(one.Steps) != 1 || !reflect.DeepEqual(one.Steps[0], wantStep) || one.Revision != "abc" {
+		t.Errorf("the run is %+v", one)
+	}
+	if last, err := h.Run(root, "last"); err != nil || last.ID != "20260303T120000.000Z" {
+		t.Errorf("the last is %+v, %v", last, err)
+	}
+	for _, id := range []string{"2026", "nothing"} {
+		if got, err := h.Run(root, id); err == nil {
+			t.Errorf("%q is %s", id, got.ID)
+		}
+	}
+	for pattern, want := range map[string]int{"base": 2, "*": 3, `app["x"]`: 1, "b?se": 2, "bas": 0} {
+		if steps, err := h.Package(root, pattern, 10); err != nil || len(steps) != want {
+			t.Errorf("%s has %d steps, %v; want %d", pattern, len(steps), err, want)
+		}
+	}
+	if steps, err := h.Node("ghcr.io/acme/base", amd64, 10); err != nil || len(steps) != 2 || steps[0].TookMS != 2000 {
+		t.Errorf("the builds of base are %+v, %v", steps, err)
 	}
 }
 
-// recorded is the one file below dir.
-func recorded(t *testing.T, dir string) string {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil || len(names) != 1 {
-		t.Fatalf("files are %q, %v; want one", names, err)
+func TestStats(t *testing.T) {
+	h := fresh(t)
+	must(t, run(h, "a", begun(),
+		built{pkg: "slow", platform: amd64, hash: "1", reason: planner.ReasonInputsChanged, changes: []string{"file go.sum"}, took: time.Minute},
+		built{pkg: "often", platform: amd64, hash: "1", reason: planner.ReasonMissing, took: time.Second},
+		built{pkg: "flaky", platform: amd64, hash: "1", reason: planner.ReasonMissing, failed: true},
+		built{pkg: "broken", platform: amd64, hash: "1", reason: planner.ReasonMissing, failed: true}))
+	must(t, run(h, "b", begun().Add(time.Hour),
+		built{pkg: "often", platform: amd64, hash: "2", reason: planner.ReasonInputsChanged, changes: []string{"file go.sum", "arg X"}, took: 3 * time.Second},
+		built{pkg: "flaky", platform: amd64, hash: "1", reason: planner.ReasonMissing, took: time.Second},
+		built{pkg: "broken", platform: amd64, hash: "2", reason: planner.ReasonMissing, took: time.Second}))
+	s, err := h.Stats(root, time.Time{}, 2)
+	must(t, err)
+	want := &history.Stats{
+		Runs: 2, Builds: 5,
+		Slowest:  []history.NodeStats{{"slow", amd64, 1, 60000, 60000, 60000}, {"often", amd64, 2, 2000, 3000, 4000}},
+		Flakiest: []history.FlakyStats{{"flaky", amd64, 2, 1}},
+		Rebuilt:  []history.PackageStats{{"often", 2, 2, 4000}, {"broken", 1, 1, 1000}},
+		Causes:   []history.CauseStats{{"missing", "", 3, 3, 3000}, {"inputs_changed", "file go.sum", 2, 2, 63000}},
 	}
-	return names[0]
+	if !reflect.DeepEqual(s, want) {
+		t.Errorf("got  %+v\nwant %+v", s, want)
+	}
+	if s, err := h.Stats(root, begun().Add(time.Minute), 2); err != nil || s.Runs != 1 || s.Builds != 3 {
+		t.Errorf("since then: %+v, %v", s, err)
+	}
+	if s, err := h.Stats("/other", time.Time{}, 2); err != nil || s.Runs != 0 || len(s.Causes) != 0 {
+		t.Errorf("elsewhere: %+v, %v", s, err)
+	}
 }
 
-// TestDamage: a file that is not what was written there is as good as none,
-// and the next record mends it.
+// TestDamage: what is no history is as good as none, and recording puts it
+// aside.
 func TestDamage(t *testing.T) {
-	dir := t.TempDir()
-	h := history.Open(dir)
-	must(t, h.RecordInputs(repository, inputs(2)))
-	must(t, h.RecordDuration(repository, amd64, time.Second))
-	name := recorded(t, dir)
-	whole, err := os.ReadFile(name)
+	whole := filepath.Join(t.TempDir(), "history.db")
+	h := history.Open(whole)
+	must(t, h.RecordInputs(repository, inputs(200)))
+	must(t, h.Close())
+	good, err := os.ReadFile(whole)
 	must(t, err)
 	for what, content := range map[string]string{
-		"empty":          "",
-		"truncated":      string(whole[:len(whole)-2]),
-		"short":          string(whole[:20]),
-		"binary":         "\x00\xff\xfe{",
-		"null":           "null",
-		"a list":         "[]",
-		"two":            string(whole) + string(whole),
-		"another's":      strings.Replace(string(whole), repository, "ghcr.io/acme/other", 1),
-		"other types":    `{"repository":"` + repository + `","inputs":{"hash":"x"},"durations_ms":{"` + amd64 + `":["a"]}}`,
-		"negative times": `{"repository":"` + repository + `","durations_ms":{"` + amd64 + `":[-5]}}`,
-		"huge times":     `{"repository":"` + repository + `","durations_ms":{"` + amd64 + `":[9223372036854775807]}}`,
+		"text":      strings.Repeat("not a database ", 1000),
+		"truncated": string(good[:len(good)/2]),
+		"garbage":   string(good[:100]) + strings.Repeat("\xff", len(good)-100),
 	} {
 		t.Run(what, func(t *testing.T) {
-			must(t, os.WriteFile(name, []byte(content), 0o600))
+			path := filepath.Join(t.TempDir(), "history.db")
+			must(t, os.WriteFile(path, []byte(content), 0o600))
+			h := open(t, path)
 			wantInputs(t, h, repository, nil)
-			if got := h.Estimate(repository, amd64); got != 0 {
+			if got := (history.Estimator{History: h}).Estimate(repository, amd64); got != 0 {
 				t.Errorf("the estimate is %v", got)
 			}
-			must(t, h.RecordDuration(repository, amd64, time.Minute))
+			must(t, run(h, "x", begun(), built{pkg: "app", platform: amd64, took: time.Second}))
 			must(t, h.RecordInputs(repository, inputs(5)))
 			wantInputs(t, h, repository, inputs(5))
-			if got := h.Estimate(repository, amd64); got != time.Minute {
-				t.Errorf("recorded anew, the estimate is %v", got)
+			if kept, err := os.ReadFile(path + ".damaged"); err != nil || string(kept) != content {
+				t.Errorf("the damaged file is not kept: %v", err)
 			}
 		})
 	}
+	empty := filepath.Join(t.TempDir(), "history.db")
+	must(t, os.WriteFile(empty, nil, 0o600))
+	h = open(t, empty)
+	wantInputs(t, h, repository, nil)
+	must(t, h.RecordInputs(repository, inputs(5)))
 }
 
-// TestLaterVersion: what a later version adds does no harm.
-func TestLaterVersion(t *testing.T) {
-	dir := t.TempDir()
-	h := history.Open(dir)
-	must(t, h.RecordInputs(repository, inputs(1)))
-	name := recorded(t, dir)
-	content, err := os.ReadFile(name)
-	must(t, err)
-	must(t, os.WriteFile(name, []byte(strings.Replace(string(content), "{", `{"new":{"a":[1]},`, 1)), 0o600))
-	wantInputs(t, h, repository, inputs(1))
-}
-
-// TestTrouble: errors name the repository and the file.
+// TestTrouble: errors name the file, and those of a run are kept to its end.
 func TestTrouble(t *testing.T) {
-	dir := t.TempDir()
-	h := history.Open(dir)
-	must(t, h.RecordInputs(repository, inputs(1)))
-	name := recorded(t, dir)
-	must(t, os.Remove(name))
-	must(t, os.Mkdir(name, 0o700))
-	_, readErr := h.LastInputs(repository, "app")
-	for _, err := range []error{readErr, h.RecordInputs(repository, inputs(1)), h.RecordDuration(repository, amd64, 1)} {
-		if err == nil || !strings.Contains(err.Error(), repository) || !strings.Contains(err.Error(), name) {
-			t.Errorf("error is %v, want one that names %s and %s", err, repository, name)
-		}
-	}
-	file := filepath.Join(dir, "file")
+	file := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(file, nil, 0o600))
-	if err := history.Open(filepath.Join(file, "dir")).RecordInputs(repository, inputs(1)); err == nil || !strings.Contains(err.Error(), file) {
-		t.Errorf("error is %v, want one that names %s", err, file)
-	}
-}
-
-// TestReplacedWhole: a file is never written to, so whoever has it open has
-// all of the old one.
-func TestReplacedWhole(t *testing.T) {
-	dir, kept := t.TempDir(), filepath.Join(t.TempDir(), "kept")
-	h := history.Open(dir)
-	must(t, h.RecordInputs(repository, inputs(1)))
-	must(t, os.Link(recorded(t, dir), kept))
-	before, err := os.ReadFile(kept)
-	must(t, err)
-	must(t, h.RecordInputs(repository, inputs(2)))
-	after, err := os.ReadFile(kept)
-	if err != nil || string(after) != string(before) {
-		t.Errorf("the old file is %q, %v; was %q", after, err, before)
+	h := open(t, filepath.Join(file, "history.db"))
+	for _, err := range []error{h.RecordInputs(repository, inputs(1)), run(h, "x", begun(), built{pkg: "app", platform: amd64})} {
+		if err == nil || !strings.Contains(err.Error(), file) {
+			t.Errorf("error is %v, want one that names %s", err, file)
+		}
 	}
 }
 
 // TestGoroutinesAtOnce: within a process no record gets lost.
 func TestGoroutinesAtOnce(t *testing.T) {
-	h := history.Open(t.TempDir())
+	h := fresh(t)
 	var all sync.WaitGroup
 	for i := range 16 {
 		all.Go(func() {
-			if err := h.RecordDuration(repository, fmt.Sprint("linux/", i), time.Minute); err != nil {
+			if err := run(h, fmt.Sprint("run ", i), begun(), built{pkg: "app", platform: fmt.Sprint("linux/", i), took: time.Minute}); err != nil {
 				t.Error(err)
 			}
 		})
 		all.Go(func() {
-			if err := h.RecordInputs(fmt.Sprint("repository ", i), inputs(i)); err != nil {
+			if err := h.RecordInputs(fmt.Sprint("repository ", i), inputs(i+1)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
 	for i := range 16 {
-		wantInputs(t, h, fmt.Sprint("repository ", i), inputs(i))
-		if got := h.Estimate(repository, fmt.Sprint("linux/", i)); got != time.Minute {
+		wantInputs(t, h, fmt.Sprint("repository ", i), inputs(i+1))
+		if got := (history.Estimator{History: h}).Estimate(repository, fmt.Sprint("linux/", i)); got != time.Minute {
 			t.Errorf("the estimate of platform %d is %v", i, got)
 		}
 	}
@@ -235,33 +327,34 @@ func TestGoroutinesAtOnce(t *testing.T) {
 
 // record records in one repository that other processes record in too, and in
 // one of its own.
-func record(dir, name, times string) error {
+func record(path, name, times string) error {
 	n, err := strconv.Atoi(times)
 	if err != nil {
 		return err
 	}
-	h := history.Open(dir)
 	for i := 1; i <= n; i++ {
+		h := history.Open(path)
 		if err := h.RecordInputs(repository, inputs(i)); err != nil {
 			return err
 		}
-		if err := h.RecordDuration(name, amd64, time.Duration(i)*time.Second); err != nil {
+		if err := run(h, fmt.Sprint(name, i), begun(), built{pkg: name, platform: amd64, took: time.Duration(i) * time.Second}); err != nil {
+			return err
+		}
+		if err := h.Close(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// TestProcessesAtOnce: while processes record the same package, what is read
-// is one of the records, whole; what they record apart is all there.
+// TestProcessesAtOnce: while processes make the database and record the same
+// package, what is read is one of the records, whole; nothing is lost.
 func TestProcessesAtOnce(t *testing.T) {
-	const processes, times = 4, 50
-	dir := t.TempDir()
-	h := history.Open(dir)
-	must(t, h.RecordInputs(repository, inputs(0)))
+	const processes, times = 4, 25
+	path := filepath.Join(t.TempDir(), "history.db")
 	done := make(chan error, processes)
 	for i := range processes {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "record", dir, fmt.Sprint("own ", i), strconv.Itoa(times))
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "record", path, fmt.Sprint("own", i), strconv.Itoa(times))
 		go func() {
 			out, err := cmd.CombinedOutput()
 			if err != nil {
@@ -270,6 +363,7 @@ func TestProcessesAtOnce(t *testing.T) {
 			done <- err
 		}()
 	}
+	h := open(t, path)
 	for left := processes; left > 0; {
 		select {
 		case err := <-done:
@@ -277,18 +371,52 @@ func TestProcessesAtOnce(t *testing.T) {
 			must(t, err)
 		default:
 			got, err := h.LastInputs(repository, "app")
-			if err != nil || got == nil || strconv.Itoa(len(got.List)) != got.Hash {
+			if err != nil || got != nil && strconv.Itoa(len(got.List)) != got.Hash {
 				t.Fatalf("read %+v, %v", got, err)
 			}
 		}
 	}
 	wantInputs(t, h, repository, inputs(times))
 	for i := range processes {
-		if got := h.Estimate(fmt.Sprint("own ", i), amd64); got != (times-2)*time.Second {
+		if got := (history.Estimator{History: h}).Estimate(fmt.Sprint("ghcr.io/acme/own", i), amd64); got != (times-2)*time.Second {
 			t.Errorf("the estimate of process %d's own package is %v", i, got)
 		}
 	}
-	if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %q, %v", left, err)
+	if runs, err := h.Runs("", 1000); err != nil || len(runs) != processes*times {
+		t.Errorf("%d runs, %v", len(runs), err)
+	}
+}
+
+// BenchmarkOpen is what a plan pays for asking at all, BenchmarkEstimate for
+// each node that it builds.
+func BenchmarkOpen(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "history.db")
+	if err := record(path, "own", "100"); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		h := history.Open(path)
+		if in, err := h.LastInputs(repository, "app"); err != nil || in == nil {
+			b.Fatal(err)
+		}
+		if err := h.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkEstimate(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "history.db")
+	if err := record(path, "own", "100"); err != nil {
+		b.Fatal(err)
+	}
+	h := history.Open(path)
+	for b.Loop() {
+		if (history.Estimator{History: h}).Estimate("ghcr.io/acme/own", amd64) == 0 {
+			b.Fatal("unknown")
+		}
+	}
+	if err := h.Close(); err != nil {
+		b.Fatal(err)
 	}
 }
