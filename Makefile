@@ -5,6 +5,7 @@ GO          ?= go
 VERSION     ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo dev)
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCH       ?= .
+SOAK        ?= -soak.rounds=200 -soak.packages=60
 
 # A user's PATH often lacks the sbin directories, where runc is.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
@@ -38,6 +39,10 @@ setup: ## Install what the tests and the demo run
 test: setup lint ## Check everything and run all tests, against real builders and registries
 	$(GO) test -race -shuffle=on -vet=off -timeout 60m ./...
 	$(GO) test -shuffle=on -vet=off ./internal/dockerfile # with what cannot run under -race
+
+.PHONY: soak
+soak: setup ## Kill clients, builders and registries for an hour or two; SOAK=flags chooses how
+	$(GO) test ./cmd/stowage -run 'TestSoak$$' -v -timeout 180m $(SOAK)
 
 .PHONY: lint
 lint: ## Check formatting, module files, go vet and staticcheck
