@@ -118,7 +118,7 @@ func decodeRecords(content []byte, root string) ([]record, bool) {
 	if d.take(d.unsigned()) != root {
 		return nil, false
 	}
-	out := make([]record, 0, len(body)/96)
+	out := make([]record, 0, len(body)/80)
 	for len(d.rest) > 0 && !d.bad {
 		var r record
 		r.path = d.take(d.unsigned())

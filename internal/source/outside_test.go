@@ -121,7 +121,7 @@ func TestOmit(t *testing.T) {
 		must(t, os.Symlink("app", filepath.Join(dir, "link")))
 		files := func() []string {
 			tree, err := source.New(dir, source.Options{Omit: []string{
-				filepath.Join(dir, "link/.own/store"), filepath.Join(dir, "app/x.plan"), filepath.Join(dir, "app/tracked.plan"), filepath.Join(dir, "none/deep"),
+				filepath.Dir(dir), dir, filepath.Join(dir, "link/.own/store"), filepath.Join(dir, "app/x.plan"), filepath.Join(dir, "app/tracked.plan"), filepath.Join(dir, "none/deep"),
 			}})
 			must(t, err)
 			s, err := tree.Set(t.Context(), planner.SourceSpec{Context: "app"})

@@ -27,6 +27,9 @@ type filters struct {
 	free map[string][]filter // by key
 }
 
+// mostFilters is how many different filters are kept.
+const mostFilters = 256
+
 // take returns a filter that is to be released. Without include patterns all
 // is included. Bad patterns are a *badPattern.
 func (f *filters) take(include, exclude []string) (filter, error) {
@@ -52,6 +55,9 @@ func (f *filters) release(used filter) {
 	defer f.mu.Unlock()
 	if f.free == nil {
 		f.free = map[string][]filter{}
+	}
+	if _, known := f.free[used.key]; !known && len(f.free) >= mostFilters {
+		return
 	}
 	f.free[used.key] = append(f.free[used.key], used)
 }

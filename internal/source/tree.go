@@ -22,7 +22,8 @@ type Options struct {
 	CachePath string
 	// Omit are files and directories that are in no source set unless git
 	// tracks them, whether they are there or not: what the program that reads
-	// the tree itself writes into it.
+	// the tree itself writes into it. A directory that the whole tree is in is
+	// none of them.
 	Omit []string
 }
 
@@ -67,7 +68,9 @@ func New(root string, opts Options) (*Tree, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open source tree: %w", err)
 		}
-		t.omitted = append(t.omitted, full)
+		if !contains(full, root) {
+			t.omitted = append(t.omitted, full)
+		}
 	}
 	return t, nil
 }
