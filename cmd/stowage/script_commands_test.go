@@ -41,7 +41,9 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"context":      contextCommand,
 		"fleet":        fleetCommand,
 		"fault":        faultCommand,
-		"serve":        serveCommand,
+
+		"checkcomplete": checkCompleteCommand,
+		"serve":         serveCommand,
 	}
 }
 

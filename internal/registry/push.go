@@ -247,8 +247,8 @@ func (p *pusher) image(ctx context.Context, d ocispec.Descriptor) error {
 }
 
 // manifest pushes the blobs of a manifest, then the manifest under id. When
-// the registry says that a blob is missing after all, what is known of them was
-// wrong, and they are pushed again.
+// the registry says that a blob is missing after all, what is known of them, or
+// what it said itself, was wrong, and they are sent again.
 func (p *pusher) manifest(ctx context.Context, id string, d ocispec.Descriptor) error {
 	data, err := content.ReadBlob(ctx, p.from, d)
 	if err != nil {
@@ -260,23 +260,37 @@ func (p *pusher) manifest(ctx context.Context, id string, d ocispec.Descriptor) 
 	}
 	blobs := append([]ocispec.Descriptor{m.Config}, m.Layers...)
 	put := func() error {
-		if err := p.blobs(ctx, blobs); err != nil {
-			return err
-		}
 		client, err := p.pushing(ctx)
 		if err != nil {
 			return err
 		}
 		return p.put(ctx, client, id, &manifest{Descriptor: d, bytes: data})
 	}
+	if err := p.blobs(ctx, blobs); err != nil {
+		return err
+	}
 	err = put()
 	if !blobUnknown(err) {
 		return err
 	}
-	for _, blob := range blobs {
-		p.known.blob(p.name, blob.Digest).forget(p.name)
+	if err := p.sendAgain(ctx, blobs); err != nil {
+		return err
 	}
 	return put()
+}
+
+// sendAgain uploads blobs that the registry has claimed to have.
+func (p *pusher) sendAgain(ctx context.Context, blobs []ocispec.Descriptor) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(blobsAtOnce)
+	for _, d := range blobs {
+		g.Go(func() error {
+			known := p.known.blob(p.name, d.Digest)
+			known.forget(p.name)
+			return known.ensure(ctx, p.name, func(*name.Repository) error { return p.upload(ctx, p.from, d) })
+		})
+	}
+	return g.Wait()
 }
 
 // blobUnknown reports whether a manifest was refused for want of a blob.

@@ -19,6 +19,7 @@ type script struct {
 	work       string
 	registries map[string]*Registry // by the variable that has their host
 	podman     *Podman
+	faults     *Faults
 	bridge     *Bridge
 }
 
@@ -58,6 +59,9 @@ func (s *script) end() {
 			s.t.Error(err)
 		}
 	}
+	if s.faults != nil {
+		s.faults.Close()
+	}
 	if s.podman != nil {
 		if err := s.podman.Stop(); err != nil {
 			s.t.Error(err)
@@ -96,6 +100,15 @@ func (s *script) end() {
 //	  the variable BRIDGE
 //	probe [NAME]
 //	  push probe:1, of internal/testenv/cmd/probe, to that registry
+//	faults start
+//	  a proxy to the registry REGISTRY, whose host is in the variable FAULTS
+//	faults FAULT METHOD KIND TIMES
+//	  what it does with the next requests of a method for KIND (manifests or
+//	  blobs): a status; STATUS+SECONDS with Retry-After; cut, in the middle of
+//	  the request; wrong, another content; slow, a little late; have, as if it
+//	  were there. TIMES is a number or always
+//	faults off
+//	  everything passes
 //	leaks before|after
 //	  fail if something uses the store or $WORK: at once, or after it has had
 //	  time to end
@@ -109,6 +122,7 @@ func Commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"registry":    registryCommand,
 		"baseimage":   baseImageCommand,
 		"podman":      podmanCommand,
+		"faults":      faultsCommand,
 		"bridge":      bridgeCommand,
 		"probe":       probeCommand,
 		"leaks":       leaksCommand,

@@ -1,0 +1,97 @@
+package testenv
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func faultsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	known := len(args) == 4 || (len(args) == 1 && (args[0] == "start" || args[0] == "off"))
+	s := scriptOf(ts, !neg && known, "faults start|off | faults FAULT METHOD manifests|blobs TIMES")
+	switch {
+	case args[0] == "start":
+		s.faults = NewFaults(s.registry(ts, "REGISTRY").Host)
+		ts.Setenv("FAULTS", s.faults.Host)
+	case s.faults == nil:
+		ts.Fatalf("no faults were started")
+	case args[0] == "off":
+		s.faults.Answer(nil)
+	default:
+		do, err := s.faults.parse(args[0])
+		ts.Check(err)
+		times := int64(math.MaxInt64)
+		if args[3] != "always" {
+			times, err = strconv.ParseInt(args[3], 10, 64)
+			ts.Check(err)
+		}
+		s.faults.Answer(faultFor(args[1], args[2], times, do))
+	}
+}
+
+// faultFor does something with the first requests of a method for a kind of
+// things. do reports whether it has answered.
+func faultFor(method, kind string, times int64, do func(http.ResponseWriter, *http.Request) bool) func(http.ResponseWriter, *http.Request) bool {
+	var seen atomic.Int64
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != method || !strings.Contains(r.URL.Path, "/"+kind+"/") || seen.Add(1) > times {
+			return false
+		}
+		return do(w, r)
+	}
+}
+
+func (f *Faults) parse(text string) (func(http.ResponseWriter, *http.Request) bool, error) {
+	switch text {
+	case "cut":
+		return func(_ http.ResponseWriter, r *http.Request) bool {
+			_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength/2)
+			panic(http.ErrAbortHandler)
+		}, nil
+	case "wrong":
+		return f.alter, nil
+	case "slow":
+		return func(http.ResponseWriter, *http.Request) bool {
+			time.Sleep(300 * time.Millisecond)
+			return false
+		}, nil
+	case "have":
+		return func(w http.ResponseWriter, _ *http.Request) bool { return true }, nil
+	}
+	status, after, _ := strings.Cut(text, "+")
+	code, err := strconv.Atoi(status)
+	if err != nil || http.StatusText(code) == "" {
+		return nil, errors.Join(fmt.Errorf("fault %q", text), err)
+	}
+	return func(w http.ResponseWriter, _ *http.Request) bool {
+		if after != "" {
+			w.Header().Set("Retry-After", after)
+		}
+		w.WriteHeader(code)
+		return true
+	}, nil
+}
+
+// alter passes a request on and changes a bit of the answer.
+func (f *Faults) alter(w http.ResponseWriter, r *http.Request) bool {
+	answer := httptest.NewRecorder()
+	f.proxy.ServeHTTP(answer, r)
+	body := answer.Body.Bytes()
+	if len(body) > 0 {
+		body[len(body)/2] ^= 1
+	}
+	maps.Copy(w.Header(), answer.Header())
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(body)
+	return true
+}
