@@ -140,8 +140,11 @@ type Catalog interface {
 
 // Image is what a catalog has under a reference.
 type Image struct {
-	// Digest is the digest of the index (or of the single manifest).
-	Digest string
+	// Digest is the digest of the index (or of the single manifest), MediaType
+	// and Size, in bytes, are what it is; a catalog may leave these out.
+	Digest    string
+	MediaType string
+	Size      int64
 	// Hash is the input hash in the index's annotation AnnotationHash, or "".
 	Hash string
 	// Manifests are the image manifests by normalised platform whose content

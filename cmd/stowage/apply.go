@@ -29,6 +29,7 @@ type applyFlags struct {
 	builders []string
 	config   string
 	allow    []string
+	metadata string
 }
 
 func applyCommand(e *env) *cobra.Command {
@@ -66,6 +67,7 @@ left. Interrupted once, it cancels the builds and leaves everything consistent.`
 	f.DurationVar(&flags.wait, "builder-wait", executor.DefaultPatience, "how long builds wait for builders that are lost, when no other can do them")
 	f.StringArrayVar(&flags.builders, "builder", nil, "build on the BuildKit at `[PLATFORMS=]ENDPOINT` (unix:// tcp:// ssh:// docker-container:// podman-container:// kube-pod://), or only these platforms; may be repeated")
 	e.registerBuilderConfig(cmd, &flags.config)
+	f.StringVar(&flags.metadata, "metadata-file", "", "write what became of every selected package to `FILE`, as JSON in docker buildx's format")
 	f.StringArrayVar(&flags.allow, "allow", nil, "allow an `ENTITLEMENT`: network.host or security.insecure")
 	return cmd
 }
@@ -205,6 +207,11 @@ func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 	}
 	report.Failures(e.stderr, result)
 	fmt.Fprintln(e.stdout, report.ResultSummary(result))
+	if flags.metadata != "" {
+		if err := e.writeMetadata(ctx, ws, plan, result, flags.metadata); err != nil {
+			return err
+		}
+	}
 	if err := tellGitHub(os.Getenv, plan, result); err != nil {
 		return err
 	}

@@ -73,6 +73,8 @@ func describe(ctx context.Context, blobs *Blobs, idx *ocispec.Index) (*planner.I
 	}
 	image := &planner.Image{
 		Digest:    desc.Digest.String(),
+		MediaType: desc.MediaType,
+		Size:      desc.Size,
 		Hash:      idx.Annotations[planner.AnnotationHash],
 		Manifests: map[string]ocispec.Descriptor{},
 	}

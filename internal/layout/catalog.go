@@ -61,6 +61,8 @@ func (s *Store) Lookup(ctx context.Context, ref string) (*planner.Image, error) 
 	}
 	image := &planner.Image{
 		Digest:    desc.Digest.String(),
+		MediaType: desc.MediaType,
+		Size:      desc.Size,
 		Hash:      desc.Annotations[planner.AnnotationHash],
 		Manifests: map[string]ocispec.Descriptor{},
 	}

@@ -69,6 +69,8 @@ func (r *repository) lookup(ctx context.Context, tag string) (*planner.Image, er
 	}
 	image := &planner.Image{
 		Digest:    m.Digest.String(),
+		MediaType: m.MediaType,
+		Size:      m.Size,
 		Hash:      idx.Annotations[planner.AnnotationHash],
 		Manifests: map[string]ocispec.Descriptor{},
 	}
