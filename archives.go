@@ -2,7 +2,9 @@ package stowage
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,6 +13,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/planner"
 )
 
 // fetcher has images by their digests: those of the store, and those of
@@ -27,11 +30,9 @@ func (f fetcher) Fetch(ctx context.Context, ref, platform string) (ocispec.Descr
 		return ocispec.Descriptor{}, err
 	}
 	kept, locked := name+"@"+dgst.String(), name+":"+tag
-	for _, at := range []string{kept, locked} {
-		desc, found, err := f.stored(ctx, at, dgst, platform)
-		if err != nil || found {
-			return desc, err
-		}
+	desc, found, err := f.find(ctx, ref, platform)
+	if err != nil || found {
+		return desc, err
 	}
 	image, err := f.from.PullImage(ctx, locked, dgst, []string{platform})
 	if err == nil {
@@ -40,11 +41,58 @@ func (f fetcher) Fetch(ctx context.Context, ref, platform string) (ocispec.Descr
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	desc, found, err := f.stored(ctx, kept, dgst, platform)
+	desc, found, err = f.stored(ctx, kept, dgst, platform)
 	if err == nil && !found {
 		err = f.otherPlatform(ctx, kept, platform)
 	}
 	return desc, err
+}
+
+// all fetches the images of all archives, for the platforms of their packages.
+// It goes on after a fault.
+func (f fetcher) all(ctx context.Context, r *planner.Resolved) ([]PulledImage, error) {
+	wanted := map[string][]string{}
+	for _, p := range r.Packages {
+		for _, a := range p.Archives {
+			for _, image := range a.Images {
+				if image.Package == "" {
+					wanted[image.Ref] = append(wanted[image.Ref], p.Platforms...)
+				}
+			}
+		}
+	}
+	var out []PulledImage
+	var faults []error
+	for _, ref := range slices.Sorted(maps.Keys(wanted)) {
+		image, err := f.one(ctx, ref, wanted[ref])
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", ref, err))
+			continue
+		}
+		out = append(out, image)
+	}
+	return out, errors.Join(faults...)
+}
+
+// one fetches an image for platforms.
+func (f fetcher) one(ctx context.Context, ref string, platforms []string) (PulledImage, error) {
+	name, _, dgst, err := splitDigest(ref)
+	if err != nil {
+		return PulledImage{}, err
+	}
+	slices.Sort(platforms)
+	image := PulledImage{Name: name + "@" + dgst.String(), Digest: dgst.String(), Platforms: slices.Compact(platforms), Present: true}
+	for _, platform := range image.Platforms {
+		_, found, err := f.find(ctx, ref, platform)
+		if err == nil && !found {
+			image.Present = false
+			_, err = f.Fetch(ctx, ref, platform)
+		}
+		if err != nil {
+			return image, err
+		}
+	}
+	return image, nil
 }
 
 // heldOf are the platforms that are put into the store: all of a single
@@ -54,6 +102,20 @@ func (f fetcher) heldOf(image ocispec.Descriptor, platform string) []string {
 		return []string{platform}
 	}
 	return nil
+}
+
+// find looks for the image in the store, under its digest or its tag.
+func (f fetcher) find(ctx context.Context, ref, platform string) (desc ocispec.Descriptor, found bool, err error) {
+	name, tag, dgst, err := splitDigest(ref)
+	if err != nil {
+		return desc, false, err
+	}
+	for _, at := range []string{name + "@" + dgst.String(), name + ":" + tag} {
+		if desc, found, err = f.stored(ctx, at, dgst, platform); err != nil || found {
+			return desc, found, err
+		}
+	}
+	return desc, false, nil
 }
 
 // stored looks for the image in the store.

@@ -48,8 +48,9 @@ type imageRegistry interface {
 }
 
 // PullLocked copies what the lock file pins into the store, so that builds
-// need no registry for it. What has been pulled stays when another image
-// fails. The result is sorted by name.
+// need no registry for it, and, unless References say which, the images of
+// archives, which are pinned by themselves. What has been pulled stays when
+// another image fails. The result is sorted by name, locked images first.
 func (w *Workspace) PullLocked(ctx context.Context, opts PullOptions) ([]PulledImage, error) {
 	if w.lock == nil {
 		return nil, fmt.Errorf("the workspace has no %s: stowage lock writes one, which says what to pull", lockfile.Name)
@@ -87,6 +88,10 @@ func (w *Workspace) PullLocked(ctx context.Context, opts PullOptions) ([]PulledI
 	_ = group.Wait()
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if len(opts.References) == 0 {
+		archived, err := fetcher{p}.all(ctx, r)
+		pulled, faults = append(pulled, archived...), append(faults, err)
 	}
 	return pulled, errors.Join(faults...)
 }

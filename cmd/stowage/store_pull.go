@@ -17,7 +17,8 @@ func storePullCommand(e *env) *cobra.Command {
 		Short: "Copy the images that are locked into the store",
 		Long: `Copy the images that stowage.lock.hcl pins into the store, by their digests, so
 that builds need no registry for them: all that packages use, or those named by
-REF, such as alpine, alpine:3.20 or docker.io/library/alpine:3.20.
+REF, such as alpine, alpine:3.20 or docker.io/library/alpine:3.20. Without REF
+the images of archive blocks, which are pinned by themselves, are copied too.
 
 Only the platforms that packages need are copied, unless --all-platforms is
 given; the digest of the image is the same either way. The mirrors of a registry
