@@ -14,17 +14,47 @@ import (
 )
 
 // build makes one attempt at a build, unless another run has built the node
-// meanwhile.
+// meanwhile. One that another run is building is waited for.
 func (w *worker) build(ctx context.Context, t *task) (Status, ocispec.Descriptor, error) {
-	if t.step.Reason != planner.ReasonForced {
-		desc, found, err := w.stored(ctx, t.pkg, t.step.Platform)
-		if err != nil {
-			return "", desc, fmt.Errorf("look up %s in the store: %w", t.pkg.Ref, err)
-		}
-		if found {
-			return StatusReused, w.remember(node{t.step.Package, t.step.Platform}, desc), nil
-		}
+	if t.step.Reason == planner.ReasonForced {
+		return w.make(ctx, t)
 	}
+	if desc, found, err := w.built(ctx, t); found || err != nil {
+		return StatusReused, desc, err
+	}
+	locker, ok := w.ports.Store.(NodeLocker)
+	if !ok {
+		return w.make(ctx, t)
+	}
+	unlock, err := locker.LockNode(ctx, t.pkg.Ref, t.step.Platform)
+	switch {
+	case ctx.Err() != nil:
+		return "", ocispec.Descriptor{}, ctx.Err()
+	case err != nil: // at worst it is built twice
+		w.feed.warn(t, err)
+		return w.make(ctx, t)
+	}
+	defer unlock()
+	if desc, found, err := w.built(ctx, t); found || err != nil {
+		return StatusReused, desc, err
+	}
+	return w.make(ctx, t)
+}
+
+// built finds the node in the store.
+func (w *worker) built(ctx context.Context, t *task) (ocispec.Descriptor, bool, error) {
+	desc, found, err := w.stored(ctx, t.pkg, t.step.Platform)
+	if err != nil {
+		return ocispec.Descriptor{}, false, fmt.Errorf("look up %s in the store: %w", t.pkg.Ref, err)
+	}
+	if found {
+		desc = w.remember(node{t.step.Package, t.step.Platform}, desc)
+	}
+	return desc, found, nil
+}
+
+// make makes one attempt at a build.
+func (w *worker) make(ctx context.Context, t *task) (Status, ocispec.Descriptor, error) {
 	req, err := w.request(ctx, t)
 	if err != nil {
 		return "", ocispec.Descriptor{}, err

@@ -192,6 +192,15 @@ type Store interface {
 	PutIndex(ctx context.Context, ref string, platforms []string, annotations map[string]string) (ocispec.Descriptor, error)
 }
 
+// NodeLocker is a Store that keeps two runs from building one node at the same
+// time.
+type NodeLocker interface {
+	// LockNode waits, as long as ctx lets it, until no other run builds the
+	// platform of ref, and keeps others from it until unlock is called or the
+	// process dies. Nothing else is locked meanwhile.
+	LockNode(ctx context.Context, ref, platform string) (unlock func(), err error)
+}
+
 // NodeEntry is one node's image for the store.
 type NodeEntry struct {
 	Ref      string

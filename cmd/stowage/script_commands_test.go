@@ -41,6 +41,7 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"context":      contextCommand,
 		"fleet":        fleetCommand,
 		"fault":        faultCommand,
+		"awaitrun":     awaitRunCommand,
 
 		"checkcomplete": checkCompleteCommand,
 		"serve":         serveCommand,

@@ -88,6 +88,17 @@ func disturb(ts *testscript.TestScript, how, builder string) {
 	}
 }
 
+// awaitRunCommand waits until COUNT programs run in builds:
+// awaitrun COUNT PROGRAM
+func awaitRunCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: awaitrun count program")
+	}
+	count, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ts.Check(awaitPrograms(args[1], count))
+}
+
 // awaitPrograms waits until so many processes have a program among their
 // words, and no shell: those only say what is to be run.
 func awaitPrograms(program string, count int) error {

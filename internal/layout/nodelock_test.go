@@ -1,0 +1,80 @@
+package layout
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestLockNode: one at a time has a node, others have other nodes meanwhile,
+// and nothing stays behind.
+func TestLockNode(t *testing.T) {
+	dir := t.TempDir()
+	var holders, turns atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		s, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		all.Go(func() {
+			for range 3 {
+				unlock, err := s.LockNode(t.Context(), "r.example/app:1", "linux/amd64")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if holders.Add(1) != 1 {
+					t.Error("two have the node")
+				}
+				time.Sleep(time.Millisecond)
+				holders.Add(-1)
+				turns.Add(1)
+				unlock()
+			}
+		})
+	}
+	all.Wait()
+	if turns.Load() != 24 {
+		t.Errorf("%d turns", turns.Load())
+	}
+	if left, err := os.ReadDir(filepath.Join(dir, buildsDir)); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestLockNodeWaits(t *testing.T) {
+	s, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	unlock, err := s.LockNode(t.Context(), "r.example/app:1", "linux/amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	waited := make(chan error)
+	go func() {
+		_, err := s.LockNode(ctx, "r.example/app:1", "linux/amd64")
+		waited <- err
+	}()
+	for _, other := range [][2]string{{"r.example/app:1", "linux/arm64"}, {"r.example/app:2", "linux/amd64"}} {
+		unlock, err := s.LockNode(t.Context(), other[0], other[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		unlock()
+	}
+	cancel()
+	if err := <-waited; !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v", err)
+	}
+	unlock()
+}
