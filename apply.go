@@ -17,6 +17,7 @@ import (
 	"github.com/stowage-build/stowage/internal/report"
 	"github.com/stowage-build/stowage/internal/report/web"
 	"github.com/stowage-build/stowage/internal/runlog"
+	"github.com/stowage-build/stowage/internal/tracing"
 	"github.com/stowage-build/stowage/planner"
 	"github.com/stowage-build/stowage/schema"
 )
@@ -80,7 +81,8 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		ID: filepath.Base(record.Dir()), Root: w.root, Plan: plan, At: w.opts.Now(), BuilderKind: kinds(ports.Builders),
 	})
 	ports.Recorder, ports.Placements = remembered, remembered
-	reporters := executor.Reporters{record, opts.Reporter, page, remembered}
+	reporters := executor.Reporters{record, opts.Reporter, page, remembered, tracing.Steps(ctx)}
+	ports.Builders = tracing.Builders(ctx, ports.Builders)
 	if opts.Reporter == nil && w.opts.Output != nil {
 		plain, err := report.NewReporter("plain", w.opts.Output, report.Options{})
 		if err != nil {

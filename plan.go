@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stowage-build/stowage/internal/tracing"
 	"github.com/stowage-build/stowage/planner"
 	"github.com/stowage-build/stowage/schema"
 )
@@ -77,13 +78,15 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 			return nil, err
 		}
 	}
-	plan, err := planner.Make(ctx, r, ports, planner.Options{
+	making, end := tracing.Start(ctx, "look up and plan")
+	plan, err := planner.Make(making, r, ports, planner.Options{
 		Packages: names, Platforms: opts.Platforms, SkipPlatforms: opts.SkipPlatforms,
 		Push: opts.Push, AllowDirty: opts.AllowDirty, Shown: shown,
 		Force: opts.Force, Pull: opts.Pull, SkipBuild: opts.SkipBuild, IgnoreCached: opts.IgnoreCached,
 		NoIndex: opts.NoIndex, Release: opts.Release, Load: opts.Load,
 		Version: w.opts.Version, Now: w.opts.Now(), Revision: revision,
 	})
+	end(err)
 	if err != nil {
 		return nil, err
 	}

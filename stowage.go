@@ -26,6 +26,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -40,6 +41,7 @@ import (
 	"github.com/stowage-build/stowage/internal/registry"
 	"github.com/stowage-build/stowage/internal/rootfs"
 	"github.com/stowage-build/stowage/internal/source"
+	"github.com/stowage-build/stowage/internal/tracing"
 	"github.com/stowage-build/stowage/planner"
 	"github.com/stowage-build/stowage/schema"
 )
@@ -270,13 +272,25 @@ func (w *Workspace) Resolve(ctx context.Context) (*planner.Resolved, error) {
 	if w.resolved != nil {
 		return w.resolved, nil
 	}
+	ctx, end := tracing.Start(ctx, "resolve")
 	r, diags, err := w.resolve(ctx, w.resolveOptions())
+	end(err)
 	if err != nil {
 		return nil, err
 	}
 	w.Warnings = append(w.Warnings, diags...)
 	w.resolved = r
-	return r, errors.Join(w.sources.Save(), w.dockerfiles.Save())
+	return r, w.remember()
+}
+
+// remember saves what has been read, for the next run: both caches at once.
+func (w *Workspace) remember() error {
+	var sources error
+	var wait sync.WaitGroup
+	wait.Go(func() { sources = w.sources.Save() })
+	dockerfiles := w.dockerfiles.Save()
+	wait.Wait()
+	return errors.Join(sources, dockerfiles)
 }
 
 // Select returns the names of the packages that args select, relative to dir,

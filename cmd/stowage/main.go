@@ -13,8 +13,10 @@ import (
 	"syscall"
 
 	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
 
 	"github.com/stowage-build/stowage"
+	"github.com/stowage-build/stowage/internal/tracing"
 	"github.com/stowage-build/stowage/planner"
 )
 
@@ -51,8 +53,26 @@ func run(args []string) int {
 	go e.interrupt(signals, cancel)
 	root := newRoot(e)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := e.execute(ctx, root, args)
 	return e.exitCode(ctx, errors.Join(err, e.profiles.stop()))
+}
+
+// execute executes the command, traced if the environment names a collector. A
+// trace that cannot be sent is no reason to fail.
+func (e *env) execute(ctx context.Context, root *cobra.Command, args []string) error {
+	command := "stowage"
+	if found, _, err := root.Find(args); err == nil {
+		command = found.Name()
+	}
+	ctx, finish, err := tracing.Setup(ctx, os.Getenv, version, command)
+	if err != nil {
+		return err
+	}
+	err = root.ExecuteContext(ctx)
+	if lost := finish(err); lost != nil {
+		fmt.Fprintf(e.stderr, "Warning: %v\n", lost)
+	}
+	return err
 }
 
 // interrupt cancels the run at the first signal and ends the process at the

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	commands := testenv.Commands()
 	maps.Copy(commands, planCommands())
+	maps.Copy(commands, traceCommands())
 	maps.Copy(commands, attestCommands())
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", Setup: testenv.Setup, Cmds: commands,

@@ -59,10 +59,11 @@ const historyAge = time.Hour
 type daemon struct {
 	server     *grpc.Server
 	controller *control.Controller
+	closeTrace func() error
 }
 
 // Close closes the databases and the worker.
-func (d *daemon) Close() error { return d.controller.Close() }
+func (d *daemon) Close() error { return errors.Join(d.controller.Close(), d.closeTrace()) }
 
 // newDaemon makes the daemon. Builds are told when stop is done.
 func newDaemon(stop context.Context, cfg childConfig) (*daemon, error) {
@@ -76,14 +77,18 @@ func newDaemon(stop context.Context, cfg childConfig) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := grpc.NewServer(
+	options, closeTrace, err := traced(stop)
+	if err != nil {
+		return nil, errors.Join(err, controller.Close())
+	}
+	server := grpc.NewServer(append(options,
 		grpc.ChainUnaryInterceptor(grpcerrors.UnaryServerInterceptor),
 		grpc.StreamInterceptor(grpcerrors.StreamServerInterceptor),
 		grpc.MaxRecvMsgSize(defaults.DefaultMaxRecvMsgSize),
 		grpc.MaxSendMsgSize(defaults.DefaultMaxSendMsgSize),
-	)
+	)...)
 	controller.Register(server)
-	return &daemon{server: server, controller: controller}, nil
+	return &daemon{server: server, controller: controller, closeTrace: closeTrace}, nil
 }
 
 // stateDir makes the directory of BuildKit's state and removes those of other
