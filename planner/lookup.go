@@ -2,12 +2,16 @@ package planner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 )
+
+// ErrRegistry is in the errors of plans that a registry is the reason of.
+var ErrRegistry = errors.New("the registry")
 
 // lookups is how many packages are looked up at once. The registry adapter
 // has its own limit for each registry.
@@ -59,7 +63,7 @@ func (m *maker) find(ctx context.Context, f *found, nodes []*node) (*found, erro
 		return f, nil
 	}
 	if f.registry, err = ask(ctx, m.ports.Registry, p); err != nil {
-		return nil, fmt.Errorf("look up package %s in the registry: %w", p.Name, err)
+		return nil, fmt.Errorf("look up package %s in %w: %w", p.Name, ErrRegistry, err)
 	}
 	f.asked = true
 	return f, nil

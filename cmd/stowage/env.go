@@ -119,8 +119,17 @@ func (e *env) printDiagnostics(diags hcl.Diagnostics, files map[string]*hcl.File
 			width = w
 		}
 	}
+	shown := make(hcl.Diagnostics, len(diags))
+	for i, d := range diags {
+		shown[i] = d
+		if d.Subject != nil && strings.HasPrefix(d.Subject.Filename, "--") { // a flag has no lines
+			flag := *d
+			flag.Summary, flag.Subject, flag.Context = d.Summary+" in "+d.Subject.Filename, nil, nil
+			shown[i] = &flag
+		}
+	}
 	w := hcl.NewDiagnosticTextWriter(e.stderr, files, uint(width), e.colored(e.stderr))
-	if err := w.WriteDiagnostics(diags); err != nil {
+	if err := w.WriteDiagnostics(shown); err != nil {
 		fmt.Fprintf(e.stderr, "Error: %v\n", err)
 	}
 }

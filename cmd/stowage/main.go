@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -115,5 +116,9 @@ func (e *env) exitCode(ctx context.Context, err error) int {
 		return exitError
 	}
 	fmt.Fprintf(e.stderr, "Error: %v\n", err)
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" && errors.Is(err, planner.ErrRegistry) {
+		fmt.Fprintln(e.stderr, "Start the registry, or do without it: --offline.")
+	}
 	return exitError
 }
