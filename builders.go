@@ -9,6 +9,7 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 
 	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/internal/buildkit"
 	"github.com/stowage-build/stowage/internal/engine"
 	"github.com/stowage-build/stowage/internal/fleet"
 	"github.com/stowage-build/stowage/planner"
@@ -112,12 +113,47 @@ type BuilderStatus = fleet.Status
 
 // Builders asks the builders of a workspace, which may be nil, for their
 // state. None is started.
-func Builders(ctx context.Context, config *schema.Workspace, opts Options) ([]BuilderStatus, error) {
-	f, err := opts.withDefaults().fleet("", config, nil)
+func Builders(ctx context.Context, ws *Workspace, opts Options) ([]BuilderStatus, error) {
+	f, err := fleetOf(ws, opts)
 	if err != nil {
 		return nil, err
 	}
 	return fleet.States(ctx, f), nil
+}
+
+// fleetOf says which builders a workspace, which may be nil, has.
+func fleetOf(ws *Workspace, opts Options) (fleet.Options, error) {
+	if ws == nil {
+		return opts.withDefaults().fleet("", nil, nil)
+	}
+	return opts.withDefaults().fleet(ws.root, ws.config, nil)
+}
+
+// BuilderUsage is the cache of one builder, or what was removed of it.
+type BuilderUsage = fleet.Usage
+
+// PruneOptions say what is removed of builders' caches.
+type PruneOptions = buildkit.PruneOptions
+
+// BuilderCaches lists the caches of a workspace's builders, or of those with
+// the names. The workspace may be nil. An embedded builder that does not run is
+// left out.
+func BuilderCaches(ctx context.Context, ws *Workspace, opts Options, names []string) ([]BuilderUsage, error) {
+	f, err := fleetOf(ws, opts)
+	if err != nil {
+		return nil, err
+	}
+	return fleet.Usages(ctx, f, names)
+}
+
+// PruneBuilders removes from the caches of a workspace's builders, or of those
+// with the names, and returns what was removed. What is in use stays.
+func PruneBuilders(ctx context.Context, ws *Workspace, opts Options, names []string, what PruneOptions) ([]BuilderUsage, error) {
+	f, err := fleetOf(ws, opts)
+	if err != nil {
+		return nil, err
+	}
+	return fleet.Prune(ctx, f, names, what)
 }
 
 // StartBuilder starts the embedded builder and returns its endpoint.

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
 	"github.com/stowage-build/stowage"
@@ -23,47 +25,73 @@ stops by itself when no run uses it.`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(builderListCommand(e), builderStartCommand(e), builderStopCommand(e), builderRestartCommand(e), builderLogsCommand(e))
+	cmd.AddCommand(builderListCommand(e), builderStartCommand(e), builderStopCommand(e), builderRestartCommand(e), builderLogsCommand(e), builderUsageCommand(e), builderPruneCommand(e))
 	return cmd
 }
 
 func builderListCommand(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use:     "ls",
-		Short:   "List the builders that apply would use, and their state",
-		Example: "  stowage builder ls",
+	var format string
+	cmd := &cobra.Command{
+		Use:   "ls",
+		Short: "List the builders that apply would use, and their state",
+		Long: `List the builders that apply would use: their state, how many builds they take
+at once (SLOTS), how many instructions they run now, whoever builds (LOAD), and
+the size of their cache.
+
+An endpoint whose host name has several addresses, and kube-pod:// with a
+selector, are several builders. None is started.`,
+		Example: "  stowage builder ls\n  stowage builder ls --format json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			builders, err := e.builders(cmd)
+			if err := oneOf("--format", format, "text", "json"); err != nil {
+				return err
+			}
+			var builders []stowage.BuilderStatus
+			err := e.withBuilders(cmd, func(ws *stowage.Workspace, opts stowage.Options) (err error) {
+				builders, err = stowage.Builders(cmd.Context(), ws, opts)
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			t := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(t, "NAME\tENDPOINT\tSTATE\tVERSION\tPLATFORMS")
-			for _, b := range builders {
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", b.Name, b.Endpoint, b.State, b.Version, strings.Join(b.Platforms, ","))
+			if format == "json" {
+				return e.printJSON(builders)
 			}
-			return t.Flush()
+			return e.printBuilders(builders)
 		},
 	}
+	cmd.Flags().StringVar(&format, "format", "text", "output as text or json")
+	return cmd
 }
 
-// builders asks for the builders of the workspace, or, outside of one, for
-// those that would be used without.
-func (e *env) builders(cmd *cobra.Command) ([]stowage.BuilderStatus, error) {
+func (e *env) printBuilders(builders []stowage.BuilderStatus) error {
+	t := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tENDPOINT\tSTATE\tSLOTS\tLOAD\tCACHE\tVERSION\tPLATFORMS")
+	for _, b := range builders {
+		load, cache := "-", "-"
+		if b.Running >= 0 {
+			load, cache = strconv.Itoa(b.Running), units.HumanSize(float64(b.Cache))
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", b.Name, b.Endpoint, b.State, b.Slots, load, cache, b.Version, strings.Join(b.Platforms, ","))
+	}
+	return t.Flush()
+}
+
+// withBuilders calls do with the workspace, or, outside of one, with nil.
+func (e *env) withBuilders(cmd *cobra.Command, do func(*stowage.Workspace, stowage.Options) error) error {
 	opts, err := e.options()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := stowage.FindRoot(e.dir); err != nil {
-		return stowage.Builders(cmd.Context(), nil, opts)
+		return do(nil, opts)
 	}
 	ws, err := stowage.Open(cmd.Context(), e.dir, opts)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer ws.Close()
-	return stowage.Builders(cmd.Context(), ws.Config(), opts)
+	return do(ws, opts)
 }
 
 func builderStartCommand(e *env) *cobra.Command {

@@ -48,7 +48,39 @@ func dockerStandIn() {
 		fmt.Fprintf(os.Stderr, "docker %s, want docker %s\n", got, want)
 		os.Exit(1)
 	}
-	conn, err := net.Dial("unix", strings.TrimPrefix(os.Getenv("DOCKER_STAND_IN"), "unix://"))
+	dialStdio("DOCKER_STAND_IN")
+}
+
+// sshStandIn stands in for ssh as BuildKit's client calls it for
+// ssh://user@remote:2222/run/bk.sock, in the same way: see dockerStandIn.
+func sshStandIn() {
+	const want = "-l user -p 2222 -- remote buildctl --addr unix:///run/bk.sock dial-stdio"
+	if got := strings.Join(os.Args[1:], " "); got != want {
+		fmt.Fprintf(os.Stderr, "ssh %s, want ssh %s\n", got, want)
+		os.Exit(255)
+	}
+	dialStdio("SSH_STAND_IN")
+}
+
+// kubectlStandIn stands in for kubectl, of a cluster where one pod is ready.
+func kubectlStandIn() {
+	const list = "get pods --selector=app=buildkitd --output=json --namespace=build"
+	const exec = "--context= --namespace=build exec --container= -i bk-0 -- buildctl dial-stdio"
+	switch got := strings.Join(os.Args[1:], " "); got {
+	case list:
+		fmt.Println(`{"items":[{"metadata":{"name":"bk-0"},"status":{"conditions":[{"type":"Ready","status":"True"}]}}]}`)
+	case exec:
+		dialStdio("KUBECTL_STAND_IN")
+	default:
+		fmt.Fprintf(os.Stderr, "kubectl %s, want %s or %s\n", got, list, exec)
+		os.Exit(1)
+	}
+}
+
+// dialStdio connects standard input and output with the unix socket in a
+// variable.
+func dialStdio(variable string) {
+	conn, err := net.Dial("unix", strings.TrimPrefix(os.Getenv(variable), "unix://"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

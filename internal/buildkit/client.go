@@ -40,6 +40,7 @@ type Options struct {
 // Client builds on one daemon. It is safe for concurrent use.
 type Client struct {
 	endpoint string
+	tls      *TLS
 	store    content.Store
 	buildkit *client.Client
 	auth     session.Attachable
@@ -67,7 +68,7 @@ func New(ctx context.Context, opts Options) (*Client, error) {
 		return nil, fmt.Errorf("connect to builder %s: %w", opts.Endpoint, err)
 	}
 	c := &Client{
-		endpoint: opts.Endpoint, store: opts.Store, buildkit: bk,
+		endpoint: opts.Endpoint, tls: opts.TLS, store: opts.Store, buildkit: bk,
 		auth: authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{
 			AuthConfigProvider: authprovider.LoadAuthConfig(config.LoadDefaultConfigFile(nil)),
 		}),
@@ -107,9 +108,13 @@ func (c *Client) ask(ctx context.Context, limit time.Duration) (Info, error) {
 	defer cancel()
 	workers, err := c.buildkit.ListWorkers(waiting)
 	if err != nil {
-		if ctx.Err() == nil && waiting.Err() != nil {
+		refused := c.explainTLS(err)
+		switch {
+		case refused != nil:
+			return Info{}, fmt.Errorf("connect to builder %s: %w", c.endpoint, refused)
+		case ctx.Err() == nil && waiting.Err() != nil:
 			err = &lostError{fmt.Errorf("no answer within %s", limit)}
-		} else {
+		default:
 			err = lost(ctx, err)
 		}
 		return Info{}, fmt.Errorf("connect to builder %s: %w; see that BuildKit listens there, or build elsewhere with --builder", c.endpoint, err)
@@ -126,6 +131,9 @@ func (c *Client) ask(ctx context.Context, limit time.Duration) (Info, error) {
 	}
 	return info, nil
 }
+
+// Endpoint is where the daemon is.
+func (c *Client) Endpoint() string { return c.endpoint }
 
 // Info is what the daemon said of itself when the client connected.
 func (c *Client) Info() Info { return c.info }

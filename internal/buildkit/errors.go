@@ -67,7 +67,7 @@ func (c *Client) explain(ctx context.Context, err error, w *watcher) error {
 }
 
 // Words that BuildKit puts around what is the matter.
-var noise = regexp.MustCompile(`failed to solve(?: with frontend [^:]+)?: |failed to compute cache key: |failed to calculate checksum of ref \S+?: |rpc error: code = \w+ desc = `)
+var noise = regexp.MustCompile(`failed to solve(?: with frontend [^:]+)?: |failed to compute cache key: |failed to calculate checksum of ref \S+?: |rpc error: code = \w+ desc = |failed to list workers: (?:Unavailable: )?|connection error: desc = "?(?:transport: )?(?:[Ee]rror while dialing: )?`)
 
 // entitlement matches BuildKit's refusal of what was not allowed.
 var entitlement = regexp.MustCompile(`(network\.host|security\.insecure) is not allowed`)

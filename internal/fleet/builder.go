@@ -59,6 +59,9 @@ func (b *builder) acquire(ctx context.Context) (*connection, error) {
 }
 
 func (b *builder) connect(ctx context.Context) (*buildkit.Client, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
 	endpoint := b.endpoint
 	if endpoint == "" {
 		var err error

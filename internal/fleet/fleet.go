@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"runtime"
 
@@ -11,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stowage-build/stowage/executor"
-	"github.com/stowage-build/stowage/internal/buildkit"
 	"github.com/stowage-build/stowage/internal/engine"
 	"github.com/stowage-build/stowage/schema"
 )
@@ -40,6 +40,8 @@ type Options struct {
 	Store content.Store
 	// Limits say when a builder is taken for hung.
 	Limits Limits
+	// Resolve finds the addresses of a host; nil asks the system.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
 // file makes a path of the configuration absolute.
@@ -63,7 +65,7 @@ type Fleet struct{ builders []*builder }
 // are used as soon as they answer.
 func Open(ctx context.Context, opts Options) (*Fleet, error) {
 	f := &Fleet{}
-	for _, m := range opts.members() {
+	for _, m := range opts.discover(ctx) {
 		f.builders = append(f.builders, &builder{member: m, opts: opts})
 	}
 	faults := make([]error, len(f.builders))
@@ -142,48 +144,4 @@ func (f *Fleet) Close() error {
 		errs = append(errs, b.close())
 	}
 	return errors.Join(errs...)
-}
-
-// Status is the state of one builder.
-type Status struct {
-	Name, Endpoint string
-	// State is running, stopped (the embedded one only) or unreachable: why.
-	State     string
-	Version   string
-	Platforms []string
-}
-
-// States asks every builder for its state, several at once. None is started.
-func States(ctx context.Context, opts Options) []Status {
-	members := opts.members()
-	out := make([]Status, len(members))
-	waiting := newWaiting(opts.Waiting)
-	atOnce(len(members), func(i int) {
-		defer waiting.on(members[i].name)()
-		out[i] = members[i].status(ctx, opts)
-	})
-	return out
-}
-
-func (m member) status(ctx context.Context, opts Options) Status {
-	s := Status{Name: m.name, Endpoint: m.endpoint, State: "running", Platforms: m.platforms}
-	if m.endpoint == "" {
-		endpoint, running := engine.Running(ctx, opts.Engine)
-		if !running {
-			s.State, s.Endpoint, s.Version = "stopped", "-", engine.Version
-			return s
-		}
-		s.Endpoint = endpoint
-	}
-	client, err := buildkit.New(ctx, buildkit.Options{Endpoint: s.Endpoint, TLS: m.tls})
-	if err != nil {
-		s.State = "unreachable: " + err.Error()
-		return s
-	}
-	defer client.Close()
-	s.Version = client.Info().Version
-	if len(s.Platforms) == 0 {
-		s.Platforms = client.Info().Platforms
-	}
-	return s
 }

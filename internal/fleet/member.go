@@ -66,6 +66,8 @@ type member struct {
 	slots          int
 	tls            *buildkit.TLS
 	declared       bool
+	// err is why its builders could not be discovered.
+	err error
 }
 
 // members lists the builders in order of preference: those of the command line

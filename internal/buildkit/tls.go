@@ -1,0 +1,76 @@
+package buildkit
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// tlsError is a connection that the two sides' TLS settings forbid: trying
+// again does not help.
+type tlsError struct {
+	what string
+	err  error
+}
+
+func (e *tlsError) Error() string { return e.what }
+func (e *tlsError) Unwrap() error { return e.err }
+
+var (
+	validFor = regexp.MustCompile(`x509: certificate is valid for (.+?), not ([^"\s]+)`)
+	noSAN    = regexp.MustCompile(`x509: cannot validate certificate for (\S+) because it doesn't contain any IP SANs`)
+)
+
+// explainTLS says what is wrong with certificates, nil if nothing is. gRPC
+// hands on only the text of Go's crypto/tls.
+func (c *Client) explainTLS(err error) error {
+	text := err.Error()
+	say := func(format string, args ...any) error { return &tlsError{fmt.Sprintf(format, args...), err} }
+	if m := validFor.FindStringSubmatch(text); m != nil {
+		return say("the builder's certificate is for %s, not for %s: write its name into tls { server_name = … }, or give it a certificate for %[2]s", m[1], m[2])
+	}
+	if m := noSAN.FindStringSubmatch(text); m != nil {
+		return say("the builder's certificate is not for the address %s: write the name that it is for into tls { server_name = … }", m[1])
+	}
+	for _, known := range []struct{ words, what string }{
+		{"certificate has expired or is not yet valid", "the builder's certificate has expired, or is not valid yet: renew it, or set the clock" + when(text)},
+		{"certificate signed by unknown authority", "the builder's certificate is not signed by " + c.authority() + ": write the file of the authority that signed it into tls { ca = … }"},
+		{"remote error: tls: certificate required", "the builder wants a client certificate: write its files into tls { cert = …  key = … }"},
+		{"remote error: tls: unknown certificate authority", "the builder does not know the authority that signed the client certificate " + c.certificate()},
+		{"remote error: tls: expired certificate", "the client certificate " + c.certificate() + " has expired: renew it"},
+		{"remote error: tls: bad certificate", "the builder refuses the client certificate " + c.certificate() + ": it may be of another authority, not for clients, or expired"},
+		{"remote error: tls: unsupported certificate", "the builder refuses the client certificate " + c.certificate() + ": it is not for clients"},
+		{"first record does not look like a TLS handshake", "the builder does not speak TLS: remove the tls block, or have it speak TLS"},
+	} {
+		if strings.Contains(text, known.words) {
+			return say("%s", known.what)
+		}
+	}
+	if c.tls == nil && strings.Contains(text, "error reading server preface") {
+		return say("it answers with something else than BuildKit's API: if it speaks TLS, add a tls block to the builder")
+	}
+	return nil
+}
+
+// when is what Go says of the time of an expired certificate.
+func when(text string) string {
+	_, after, ok := strings.Cut(text, "not yet valid: ")
+	if !ok {
+		return ""
+	}
+	return " (" + strings.TrimSuffix(after, `"`) + ")"
+}
+
+func (c *Client) authority() string {
+	if c.tls == nil || c.tls.CA == "" {
+		return "an authority that this machine trusts"
+	}
+	return "an authority in " + c.tls.CA
+}
+
+func (c *Client) certificate() string {
+	if c.tls == nil {
+		return ""
+	}
+	return c.tls.Cert
+}
