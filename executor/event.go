@@ -17,7 +17,7 @@ type EventType string
 // The types of events. Every event has Type and Time; those about a step have
 // Step, Kind, Package and, where there is one, Platform.
 const (
-	// EventRunStarted comes first: FormatVersion, Steps.
+	// EventRunStarted comes first: FormatVersion, Steps, Slots.
 	EventRunStarted EventType = "run_started"
 	// EventStepStarted is an attempt at a step: Attempt, Reason, Builder.
 	EventStepStarted EventType = "step_started"
@@ -30,7 +30,7 @@ const (
 	// DelayMS: Attempt, Error, Builder.
 	EventStepRetry EventType = "step_retry"
 	// EventStepFinished is the end of a step: Status, DurationMS and Attempt
-	// (how many there were); Digest, Error, Because, Dropped.
+	// (how many there were); Digest, Error, Excerpt, Because, Dropped.
 	EventStepFinished EventType = "step_finished"
 	// EventWarning is something that went wrong without harm to the images:
 	// Error.
@@ -48,6 +48,8 @@ type Event struct {
 	FormatVersion string `json:"format_version,omitempty"`
 	// Steps is how many steps the run has.
 	Steps int `json:"steps,omitempty"`
+	// Slots is how many builds each builder takes at once, by its name.
+	Slots map[string]int `json:"slots,omitempty"`
 
 	Step     string       `json:"step,omitempty"`
 	Kind     planner.Kind `json:"kind,omitempty"`
@@ -60,6 +62,8 @@ type Event struct {
 	// Reason is the plan's: it explains.
 	Reason planner.Reason `json:"reason,omitempty"`
 	Error  string         `json:"error,omitempty"`
+	// Excerpt is the Dockerfile's lines where a build failed.
+	Excerpt string `json:"excerpt,omitempty"`
 	// Because are the failed steps that a skipped one could not do without.
 	Because    []string `json:"because,omitempty"`
 	DurationMS int64    `json:"duration_ms,omitempty"`

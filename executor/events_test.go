@@ -48,7 +48,7 @@ func TestEventsAsJSON(t *testing.T) {
 		}
 		const step = `"step":"build:a:linux/amd64","kind":"build","package":"a","platform":"linux/amd64"`
 		expect(t, "events", got, `
-			{"type":"run_started","time":"00Z","format_version":"1.0","steps":2}
+			{"type":"run_started","time":"00Z","format_version":"1.0","steps":2,"slots":{"one":1000}}
 			{"type":"step_started","time":"00Z",`+step+`,"builder":"one","attempt":1,"reason":"missing"}
 			{"type":"step_retry","time":"00Z",`+step+`,"builder":"one","attempt":1,"error":"build a for linux/amd64: connection lost","delay_ms":2000}
 			{"type":"step_started","time":"02Z",`+step+`,"builder":"one","attempt":2,"reason":"missing"}

@@ -71,6 +71,15 @@ func newRun(plan *planner.Plan, tasks []*task, specs Specs, ports Ports, opts Op
 // errStopped is why builds are cancelled after a failure.
 var errStopped = errors.New("the run was stopped after a failure")
 
+// slotsByName is how many builds each builder takes at once.
+func slotsByName(builders []BuilderPort) map[string]int {
+	slots := map[string]int{}
+	for _, b := range builders {
+		slots[b.Name] += max(b.Slots, 1)
+	}
+	return slots
+}
+
 // run does everything and returns when every task has ended.
 func (r *run) run(ctx context.Context) *Result {
 	r.others, r.stopRest = context.WithCancel(ctx)
@@ -80,7 +89,7 @@ func (r *run) run(ctx context.Context) *Result {
 	defer r.stopBuilds()
 
 	r.started = r.clock()
-	r.feed.add(Event{Type: EventRunStarted, FormatVersion: EventVersion, Steps: len(r.tasks)})
+	r.feed.add(Event{Type: EventRunStarted, FormatVersion: EventVersion, Steps: len(r.tasks), Slots: slotsByName(r.ports.Builders)})
 	for i, b := range r.ports.Builders {
 		if b.Lost != nil {
 			r.lose(i, b.Lost)

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/stowage-build/stowage/planner"
@@ -117,6 +118,10 @@ func (r *run) finished(t *task) Event {
 	}
 	if t.state == failed {
 		e.Error = t.err.Error()
+		var failure *BuildError
+		if errors.As(t.err, &failure) {
+			e.Excerpt = failure.Excerpt
+		}
 	}
 	if t.step.Kind == planner.KindReuse {
 		e.Digest = t.step.Digest

@@ -193,7 +193,7 @@ func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 		return errFailed
 	}
 	fmt.Fprintln(e.stderr, report.Summary(plan))
-	reporter, err := e.reporter()
+	reporter, err := e.reporter(plan)
 	if err != nil {
 		return err
 	}

@@ -17,11 +17,11 @@ const (
 	minFrameHeight = 2
 )
 
-// frame is the picture of the view: a line about the run, and one for each
-// step under way. It takes three quarters of the terminal's height at most,
-// so that failures can be seen above it; when there are more steps than lines,
-// those that have run longest are shown. Lines of steps are indented so that a
-// cursor at the start of the last hides nothing.
+// frame is the picture of the view: a line about the run, its waves, its
+// builders, and a line for each step under way. It takes three quarters of the
+// terminal's height at most, so that failures can be seen above it; when there
+// are more steps than lines, those that have run longest are shown. Lines of
+// steps are indented so that a cursor at the start of the last hides nothing.
 func (v *view) frame() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -30,16 +30,23 @@ func (v *view) frame() string {
 	}
 	now := v.clock()
 	width := min(v.width-1, maxFrameWidth)
-	room := max(v.height*3/4, minFrameHeight) - 1
+	room := max(v.height*3/4, minFrameHeight)
+	lines := []string{v.header(now, width)}
+	for _, strip := range []string{v.waves(width), v.builders(width)} {
+		if strip != "" && room >= stripHeight {
+			lines = append(lines, strip)
+		}
+	}
+	room -= len(lines)
 	shown, more := v.running, 0
 	if len(shown) > room {
 		more = len(shown) - (room - 1)
-		shown = shown[:room-1]
+		shown = shown[:max(room-1, 0)]
 	}
-	lines := []string{v.header(now, width)}
 	names := nameWidth(shown, width)
+	first := map[string]*viewStep{} // by the instruction that they run
 	for _, s := range shown {
-		lines = append(lines, v.stepLine(s, now, names, width))
+		lines = append(lines, v.stepLine(s, first, now, names, width))
 	}
 	if more > 0 {
 		lines = append(lines, v.dim.Render(cut(fmt.Sprintf("  … and %d more", more), width)))
@@ -47,9 +54,13 @@ func (v *view) frame() string {
 	return strings.Join(lines, "\n")
 }
 
-// header is "12/40 ended, 8 running, 1 failed, 3 skipped, 1m12s".
+// stripHeight is how many lines there must be for the strips to be shown.
+const stripHeight = 8
+
+// header is "12/40 done, 8 running, 1 failed, 3 skipped, 1m12s, about 3m left
+// (critical path 2m)". What does not fit is left out from the end.
 func (v *view) header(now time.Time, width int) string {
-	parts := []string{fmt.Sprintf("%d/%d ended", v.ended, v.total), fmt.Sprintf("%d running", len(v.running))}
+	parts := []string{fmt.Sprintf("%d/%d done", v.ended, v.total), fmt.Sprintf("%d running", len(v.running))}
 	if v.failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", v.failed))
 	}
@@ -57,11 +68,29 @@ func (v *view) header(now time.Time, width int) string {
 		parts = append(parts, fmt.Sprintf("%d skipped", v.skipped))
 	}
 	parts = append(parts, wholeSeconds(now.Sub(v.started)))
+	if rest, path := v.course.left(now, v.allSlots()); rest > 0 {
+		parts = append(parts, "about "+roughly(rest)+" left (critical path "+roughly(path)+")")
+	}
 	line := cut(strings.Join(parts, ", "), width)
 	if v.failed > 0 {
 		return v.bad.Render(line)
 	}
 	return v.bold.Render(line)
+}
+
+// roughly is an expected duration, no finer than people take it.
+func roughly(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(max(d, time.Second).Seconds()))
+	case d < 10*time.Minute:
+		d = d.Round(10 * time.Second)
+		if d%time.Minute == 0 {
+			return fmt.Sprintf("%dm", int(d.Minutes()))
+		}
+		return Duration(d)
+	}
+	return Duration(d.Round(time.Minute))
 }
 
 // nameWidth is the width of the column of names: that of the longest, but
@@ -78,8 +107,15 @@ func nameWidth(steps []*viewStep, width int) int {
 const timeWidth = 6
 
 // stepLine is "  app linux/amd64  [2/5] RUN make   12s".
-func (v *view) stepLine(s *viewStep, now time.Time, names, width int) string {
-	current := s.current()
+// An instruction that an earlier line's step runs too is run once, for both: the
+// line says so instead.
+func (v *view) stepLine(s *viewStep, first map[string]*viewStep, now time.Time, names, width int) string {
+	current, id := s.current()
+	if with := first[id]; id != "" && with != nil {
+		current = "shares this with " + with.name
+	} else if id != "" {
+		first[id] = s
+	}
 	if s.attempt > 1 && s.waiting == "" {
 		current = fmt.Sprintf("(attempt %d) %s", s.attempt, current)
 	}

@@ -11,13 +11,18 @@ import (
 )
 
 // Plain writes a run as lines for logs. Each begins with the step it is about;
-// the instructions of a build are numbered in order of appearance, and their
-// output has their number. The builder's own work is told only when it is slow.
+// the lines of a build are in one piece: see groups. The instructions of a build
+// are numbered in order of appearance, and their output has their number. The
+// builder's own work is told only when it is slow.
 type Plain struct {
 	W io.Writer
 	// Color says to use colours.
 	Color bool
+	// Fold says how the lines of a build are marked.
+	Fold Fold
 
+	groups       *groups
+	last         time.Time
 	total, ended int
 	steps        map[string]*plainStep
 }
@@ -37,6 +42,10 @@ type plainInstruction struct {
 
 // Report writes the lines of an event.
 func (p *Plain) Report(e executor.Event) {
+	if p.groups == nil {
+		p.groups = &groups{w: p.W, fold: p.Fold}
+	}
+	p.last = e.Time
 	switch e.Type {
 	case executor.EventRunStarted:
 		p.total, p.steps = e.Steps, map[string]*plainStep{}
@@ -58,8 +67,13 @@ func (p *Plain) Report(e executor.Event) {
 	}
 }
 
-// Close does nothing.
-func (*Plain) Close() error { return nil }
+// Close writes what is left of a run that was cut off.
+func (p *Plain) Close() error {
+	if p.groups != nil {
+		p.groups.close(p.last)
+	}
+	return nil
+}
 
 func (p *Plain) started(e executor.Event) {
 	if e.Kind != planner.KindBuild {
@@ -72,6 +86,7 @@ func (p *Plain) started(e executor.Event) {
 	if e.Attempt > 1 {
 		text = fmt.Sprintf("building, attempt %d", e.Attempt)
 	}
+	p.groups.begin(e.Step, eventName(e), e.Time)
 	p.line(e, "%s", text)
 }
 
@@ -174,21 +189,30 @@ func (p *Plain) finished(e executor.Event) {
 	colors := newPalette(p.Color)
 	took := milliseconds(e.DurationMS)
 	count := fmt.Sprintf("[%d/%d]", p.ended, p.total)
+	text := ""
 	switch e.Status {
 	case executor.StatusFailed:
-		p.line(e, "%s after %s %s: %s", colors.bad.Render("FAILED"), took, count, cleanText(e.Error))
+		text = fmt.Sprintf("%s after %s %s: %s", colors.bad.Render("FAILED"), took, count, cleanText(e.Error))
 	case executor.StatusSkipped:
-		p.line(e, "skipped, because of %s %s", strings.Join(e.Because, ", "), count)
+		text = fmt.Sprintf("skipped, because of %s %s", strings.Join(e.Because, ", "), count)
 	case executor.StatusCancelled:
-		p.line(e, "cancelled %s", count)
+		text = "cancelled " + count
 	default:
-		p.line(e, "%s in %s %s", colors.good.Render(string(e.Status)), took, count)
+		text = fmt.Sprintf("%s in %s %s", colors.good.Render(string(e.Status)), took, count)
 	}
+	p.groups.end(e.Step, p.lines(e, text), e.Time)
 }
 
-// line writes lines that begin with the step's name, each at once.
+// line writes lines that begin with the step's name.
 func (p *Plain) line(e executor.Event, format string, args ...any) {
-	for _, text := range strings.Split(strings.TrimRight(fmt.Sprintf(format, args...), "\n"), "\n") {
-		fmt.Fprintf(p.W, "[%s] %s\n", eventName(e), text)
+	p.groups.write(e.Step, p.lines(e, fmt.Sprintf(format, args...)))
+}
+
+// lines begins each line of a text with the step's name.
+func (p *Plain) lines(e executor.Event, text string) string {
+	out := &strings.Builder{}
+	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+		fmt.Fprintf(out, "[%s] %s\n", eventName(e), p.Fold.harmless(line))
 	}
+	return out.String()
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/planner"
 )
 
 // Reporter shows a run. It must be closed when the run has ended, before
@@ -22,6 +23,10 @@ type Reporter interface {
 type Options struct {
 	// Color says to use colours.
 	Color bool
+	// Plan is what is run; without it less is known of what is to come.
+	Plan *planner.Plan
+	// Fold says how plain marks the lines of a build.
+	Fold Fold
 	// Term is the kind of terminal, as in the environment's TERM.
 	Term string
 	// Clock is the time that durations in the live view end at; nil is
@@ -51,7 +56,7 @@ func NewReporter(mode string, w io.Writer, opts Options) (Reporter, error) {
 	default:
 		return nil, fmt.Errorf("show progress as %q: use auto, tty, plain, json or quiet", mode)
 	}
-	return &Plain{W: w, Color: opts.Color}, nil
+	return &Plain{W: w, Color: opts.Color, Fold: opts.Fold}, nil
 }
 
 func isTerminal(w io.Writer) bool {

@@ -24,7 +24,7 @@ func TestTTY(t *testing.T) {
 	play(tty, events[:failed])
 	s.wait(t, `$ stowage apply
 Warning: history is full: no space left
-2/7 ended, 2 running, 16s
+2/7 done, 2 running, 16s
   app linux/arm64  (attempt 2) [build 2/2] RUN make                         16s
   push base                                                                 14s`)
 	s.mu.Lock()
@@ -37,7 +37,8 @@ Warning: history is full: no space left
 	s.wait(t, `$ stowage apply
 Warning: history is full: no space left
 FAILED app linux/arm64 after 15s: RUN make: exit code: 2
-3/7 ended, 1 running, 1 failed, 16s
+  │ no such file
+3/7 done, 1 running, 1 failed, 16s
   push base                                                                 14s`)
 
 	play(tty, events[failed+1:])
@@ -51,6 +52,7 @@ FAILED app linux/arm64 after 15s: RUN make: exit code: 2
 	want := `$ stowage apply
 Warning: history is full: no space left
 FAILED app linux/arm64 after 15s: RUN make: exit code: 2
+  │ no such file
 Warning: the last word
 Apply: done.`
 	if got := s.text(); got != want {

@@ -27,6 +27,10 @@ type view struct {
 	steps   map[string]*viewStep
 	// notes are lines to stay on the screen that were not printed yet.
 	notes []string
+	// course is where the run is on its plan, slots how many builds each builder
+	// takes at once.
+	course *course
+	slots  map[string]int
 	// closed says that nothing is shown any more.
 	closed bool
 }
@@ -39,11 +43,20 @@ type viewStep struct {
 	attempt        int
 	// waiting says that the last attempt failed and the next is to come.
 	waiting string
+	builder string
 	// active are the instructions under way, in order of start.
-	active []string
+	active []instruction
 	// last is the latest instruction that has ended.
 	last string
+	// log is the end of the output.
+	log []string
 }
+
+// instruction is one of a build's, which several builds may share.
+type instruction struct{ id, name string }
+
+// noteLog is how many of the last lines of output are told of a failure.
+const noteLog = 6
 
 func newView(opts Options, width, height int) *view {
 	clock := opts.Clock
@@ -52,7 +65,7 @@ func newView(opts Options, width, height int) *view {
 	}
 	return &view{
 		palette: newPalette(opts.Color), clock: clock, width: width, height: height,
-		started: clock(), steps: map[string]*viewStep{},
+		started: clock(), steps: map[string]*viewStep{}, course: newCourse(opts.Plan),
 	}
 }
 
@@ -61,12 +74,16 @@ func (v *view) report(e executor.Event) {
 	defer v.mu.Unlock()
 	switch e.Type {
 	case executor.EventRunStarted:
-		v.total, v.started = e.Steps, e.Time
+		v.total, v.started, v.slots = e.Steps, e.Time, e.Slots
 	case executor.EventStepStarted:
 		v.stepStarted(e)
 	case executor.EventStepProgress:
 		if s := v.steps[e.Step]; s != nil && e.Vertex != nil {
 			s.progress(e.Vertex)
+		}
+	case executor.EventStepLog:
+		if s := v.steps[e.Step]; s != nil {
+			s.log = append(s.log[max(0, len(s.log)-noteLog+1):], e.Line)
 		}
 	case executor.EventStepRetry:
 		if s := v.steps[e.Step]; s != nil {
@@ -87,11 +104,14 @@ func (v *view) stepStarted(e executor.Event) {
 		v.steps[e.Step] = s
 		v.running = append(v.running, s)
 	}
-	s.attempt, s.waiting = e.Attempt, ""
+	s.attempt, s.waiting, s.builder = e.Attempt, "", e.Builder
+	v.course.started(e.Step, e.Time)
 }
 
 func (v *view) stepFinished(e executor.Event) {
-	if s := v.steps[e.Step]; s != nil {
+	v.course.ended(e.Step, e.Status)
+	s := v.steps[e.Step]
+	if s != nil {
 		delete(v.steps, e.Step)
 		i := slices.Index(v.running, s)
 		v.running = slices.Delete(v.running, i, i+1)
@@ -107,6 +127,7 @@ func (v *view) stepFinished(e executor.Event) {
 	case executor.StatusFailed:
 		v.failed++
 		v.note(v.bad.Render("FAILED")+" "+eventName(e)+" after "+milliseconds(e.DurationMS)+":", e.Error)
+		v.excerpt(e, s)
 	}
 }
 
@@ -119,10 +140,35 @@ func (v *view) note(title, text string) {
 	}
 }
 
+// excerpt tells where in the Dockerfile a build failed, and the end of what it
+// said.
+func (v *view) excerpt(e executor.Event, s *viewStep) {
+	if e.Excerpt != "" {
+		for _, line := range cleanLines(e.Excerpt) {
+			v.notes = append(v.notes, "  "+line)
+		}
+	}
+	if s == nil {
+		return
+	}
+	for _, line := range s.log {
+		v.notes = append(v.notes, "  "+v.dim.Render("│ "+clean(line)))
+	}
+}
+
+// allSlots is how many builds all builders take at once.
+func (v *view) allSlots() int {
+	n := 0
+	for _, slots := range v.slots {
+		n += slots
+	}
+	return n
+}
+
 // progress takes note of an instruction's state.
 func (s *viewStep) progress(v *executor.EventVertex) {
 	name := clean(strings.TrimPrefix(v.Name, "[internal] "))
-	i := slices.Index(s.active, name)
+	i := slices.IndexFunc(s.active, func(in instruction) bool { return in.name == name })
 	switch {
 	case v.Completed || v.Error != "":
 		s.last = name
@@ -130,19 +176,21 @@ func (s *viewStep) progress(v *executor.EventVertex) {
 			s.active = slices.Delete(s.active, i, i+1)
 		}
 	case v.Started && i < 0:
-		s.active = append(s.active, name)
+		s.active = append(s.active, instruction{v.ID, name})
 	}
 }
 
-// current is what to say of the step now.
-func (s *viewStep) current() string {
+// current is what to say of the step now, and the instruction that this is, ""
+// for none.
+func (s *viewStep) current() (text, id string) {
 	switch {
 	case s.waiting != "":
-		return s.waiting
+		return s.waiting, ""
 	case len(s.active) > 0:
-		return s.active[len(s.active)-1]
+		last := s.active[len(s.active)-1]
+		return last.name, last.id
 	}
-	return s.last
+	return s.last, ""
 }
 
 func (v *view) resize(width, height int) {

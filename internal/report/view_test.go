@@ -53,14 +53,14 @@ func (h *viewHarness) shows(t *testing.T, lines ...string) {
 
 func TestViewOfARun(t *testing.T) {
 	h := newViewHarness(61, 20)
-	h.shows(t, "0/0 ended, 0 running, 0s")
+	h.shows(t, "0/0 done, 0 running, 0s")
 	h.begin(4)
 	h.report(executor.Event{Type: executor.EventStepFinished, Kind: planner.KindReuse, Step: "reuse:x", Status: executor.StatusReused})
 	h.start("app")
 	h.now = h.now.Add(3 * time.Second)
 	h.start("longer-name")
 	h.shows(t,
-		"0/3 ended, 2 running, 3s",
+		"0/3 done, 2 running, 3s",
 		"  app linux/amd64                                         3s",
 		"  longer-name linux/amd64                                 0s")
 
@@ -69,14 +69,14 @@ func TestViewOfARun(t *testing.T) {
 	h.vertex("longer-name", "[2/3] RUN echo \x1b[31mred and much too long for this", false)
 	h.now = h.now.Add(9 * time.Second)
 	h.shows(t,
-		"0/3 ended, 2 running, 12s",
+		"0/3 done, 2 running, 12s",
 		"  app linux/amd64          load metadata                 12s",
 		"  longer-name linux/amd64  [2/3] RUN echo red and m…      9s")
 
 	h.vertex("longer-name", "[2/3] RUN echo \x1b[31mred and much too long for this", true)
 	h.tell("app", executor.Event{Type: executor.EventStepRetry, Attempt: 1, DelayMS: 1500, Error: "lost"})
 	h.shows(t,
-		"0/3 ended, 2 running, 12s",
+		"0/3 done, 2 running, 12s",
 		"  app linux/amd64          again in 1.5s: lost           12s",
 		"  longer-name linux/amd64  [1/3] FROM base                9s")
 
@@ -85,13 +85,13 @@ func TestViewOfARun(t *testing.T) {
 	h.tell("longer-name", executor.Event{Type: executor.EventStepFinished, Status: executor.StatusBuilt, DurationMS: 9000})
 	h.now = h.now.Add(time.Hour)
 	h.shows(t,
-		"1/3 ended, 1 running, 1h0m",
+		"1/3 done, 1 running, 1h0m",
 		"  app linux/amd64  (attempt 2) RUN x                    1h0m")
 
 	h.tell("app", executor.Event{Type: executor.EventStepFinished, Status: executor.StatusFailed, DurationMS: 9000, Error: "exit \x1b[2J1\nmore"})
-	h.shows(t, "2/3 ended, 0 running, 1 failed, 1h0m")
+	h.shows(t, "2/3 done, 0 running, 1 failed, 1h0m")
 	h.tell("after", executor.Event{Type: executor.EventStepFinished, Status: executor.StatusSkipped})
-	h.shows(t, "3/3 ended, 0 running, 1 failed, 1 skipped, 1h0m")
+	h.shows(t, "3/3 done, 0 running, 1 failed, 1 skipped, 1h0m")
 }
 
 func TestViewNotes(t *testing.T) {
@@ -119,7 +119,7 @@ func TestViewOfManySteps(t *testing.T) {
 		h.start(fmt.Sprintf("p%d", i))
 	}
 	h.shows(t,
-		"0/300 ended, 300 running, 0s",
+		"0/300 done, 300 running, 0s",
 		"  p0 linux/amd64"+strings.Repeat(" ", 61)+"0s",
 		"  p1 linux/amd64"+strings.Repeat(" ", 61)+"0s",
 		"  p2 linux/amd64"+strings.Repeat(" ", 61)+"0s",
@@ -128,7 +128,7 @@ func TestViewOfManySteps(t *testing.T) {
 	h.tell("p1", executor.Event{Type: executor.EventStepFinished, Status: executor.StatusBuilt})
 	h.resize(80, 5)
 	h.shows(t,
-		"1/300 ended, 299 running, 0s",
+		"1/300 done, 299 running, 0s",
 		"  p0 linux/amd64"+strings.Repeat(" ", 61)+"0s",
 		"  … and 298 more")
 }
@@ -143,7 +143,7 @@ func TestViewOfLongNames(t *testing.T) {
 		Package: "another-package-of-a-long-name", Time: h.now,
 	})
 	h.shows(t,
-		"0/0 ended, 2 running, 0s",
+		"0/0 done, 2 running, 0s",
 		"  a-p… linux/amd64                    0s",
 		"  index another-p…                    0s")
 }
@@ -158,6 +158,12 @@ func TestViewFitsEverySize(t *testing.T) {
 		h.start(pkg)
 		h.vertex(pkg, "RUN 世界 "+strings.Repeat("long ", i), false)
 	}
+	checkSizes(t, h)
+}
+
+// checkSizes draws in terminals of all sizes.
+func checkSizes(t *testing.T, h *viewHarness) {
+	t.Helper()
 	for _, width := range []int{1, 2, 3, 5, 10, 12, 19, 30, 31, 40, 79, 80, 81, 99, 100, 101, 102, 200} {
 		for _, height := range []int{1, 2, 3, 4, 5, 24, 60} {
 			h.resize(width, height)
