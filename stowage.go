@@ -174,6 +174,7 @@ func (w *Workspace) load(tree fs.FS) error {
 		return &DiagnosticsError{Diagnostics: diags, Files: files}
 	}
 	w.config, w.Warnings = config, diags
+	w.sources.OmitOutputs(config.Outputs())
 	var err error
 	if w.lock, diags, err = lockfile.Read(w.root); err != nil {
 		return fmt.Errorf("open workspace %s: %w", w.root, err)

@@ -269,6 +269,7 @@ func TestHashIgnoresWhatIsNoInput(t *testing.T) {
 		"no_cache_stages":               {edit: edit(`no_cache     = false`, `no_cache_stages = ["build"]`)},
 		"pull":                          {edit: edit(`no_cache     = false`, `pull = true`)},
 		"cgroup_parent":                 {edit: edit(`no_cache     = false`, `cgroup_parent = "/builds"`)},
+		"output":                        {edit: edit(`no_cache     = false`, "output \"local\" {\n dest = \"dist\"\n}")},
 		"no limits": {edit: func(t *testing.T, f tree) tree {
 			return f.replace(t, "stowage.hcl", `network      = "default"`, `network = "default"
   ulimits = []`)

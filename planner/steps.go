@@ -13,7 +13,7 @@ func (m *maker) steps(ctx context.Context) ([]Step, error) {
 	for _, n := range m.sortedNodes() {
 		if n.foundIn != "" {
 			l.add(m.reuseStep(n))
-			if (m.opts.Pull || m.opts.Load) && n.wanted && n.foundIn == "registry" {
+			if (m.opts.Pull || m.opts.Load || len(n.pkg.Outputs) > 0) && n.wanted && n.foundIn == "registry" {
 				pull := m.pullStep(n)
 				l.add(pull)
 				built[n.pkg.Name] = append(built[n.pkg.Name], pull.ID)

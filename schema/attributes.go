@@ -18,7 +18,7 @@ var attributeOrder = []string{
 	"allow_outside", "context", "dockerfile", "dockerfile_inline", "target", "platforms", "args", "contexts",
 	"depends_on", "ssh", "network", "shm_size", "ulimits", "extra_hosts", "cgroup_parent", "labels", "annotations", "tag", "extra_tags", "cache_from", "cache_to",
 	"no_cache", "no_cache_stages", "pull", "cache_mode", "refresh", "reproducible", "timeout", "retries", "revision", "pins",
-	"platform", "source", "secret", "archive", "attest",
+	"platform", "source", "secret", "archive", "attest", "output",
 }
 
 // attributeReaders read an attribute, or all blocks of a kind, into the
@@ -61,6 +61,7 @@ var attributeReaders = map[string]func(ev *evaluation){
 	"secret":            (*evaluation).readSecrets,
 	"archive":           (*evaluation).readArchives,
 	"attest":            (*evaluation).readAttest,
+	"output":            (*evaluation).readOutputs,
 }
 
 var networks = []string{"default", "none", "host"}

@@ -45,9 +45,10 @@ var (
 			{Type: "registry", LabelNames: []string{"host"}},
 			{Type: "function", LabelNames: []string{"name"}},
 		},
-		later: []string{"output", "sign"},
+		later: []string{"sign"},
 		hints: map[string]string{
 			"target": `Write a block: package "NAME" { … }`,
+			"output": "An output block stands in a package or defaults block",
 			"local":  "Write a block: locals { … }",
 			"args":   "Arguments belong in a package or defaults block",
 		},
@@ -93,8 +94,9 @@ var (
 		{Type: "secret", LabelNames: []string{"id"}},
 		{Type: "attest"},
 		{Type: "archive", LabelNames: []string{"path"}},
+		{Type: "output", LabelNames: []string{"type"}},
 	}
-	laterInPackage = []string{"output", "outputs", "sign"}
+	laterInPackage = []string{"sign"}
 	packageHints   = map[string]string{
 		"no_cache_filter": "The attribute is no_cache_stages",
 		"count":           "Use for_each with a set of names: toset([…])",
@@ -109,6 +111,7 @@ var (
 		"needs":           "The attribute is depends_on",
 		"secrets":         `Write a block for each: secret "ID" { env = … }`,
 		"sources":         `Write a block for each: source "PATH" { to = … }`,
+		"outputs":         `Write a block for each: output "local" { dest = … }`,
 		"inherits":        "Put what packages share into a defaults block or into locals",
 		"matrix":          "The attribute is for_each",
 		"registry":        "The registry is an attribute of the workspace block",
@@ -126,6 +129,7 @@ var (
 		hints:      map[string]string{"value": "Name where the value is read when a build starts: env = … or file = …"},
 	})
 	archiveSpec  = newSpec(bodySpec{where: "an archive block", attributes: []string{"images", "format"}})
+	outputSpec   = newSpec(bodySpec{where: "an output block", attributes: []string{"dest"}})
 	attestSpec   = newSpec(bodySpec{where: "an attest block", attributes: []string{"provenance", "sbom", "scanner"}})
 	functionSpec = newSpec(bodySpec{
 		where:      "a function block",

@@ -34,7 +34,7 @@ var mapAttributes = []string{"args", "labels", "annotations", "contexts", "extra
 
 // nestedSpecs are the blocks inside of package and defaults blocks.
 var nestedSpecs = map[string]*bodySpec{
-	"platform": platformSpec, "source": sourceSpec, "secret": secretSpec, "attest": attestSpec, "archive": archiveSpec,
+	"platform": platformSpec, "source": sourceSpec, "secret": secretSpec, "attest": attestSpec, "archive": archiveSpec, "output": outputSpec,
 }
 
 // permissions says what an attribute's expression may mention.
@@ -45,7 +45,7 @@ func permissions(name string, forEach bool) names {
 		return mayStatic
 	case "image":
 		may = mayImage
-	case "platforms", "allow_outside":
+	case "platforms", "allow_outside", "dest":
 		may = mayPlatforms
 	case "tag":
 		may = mayTag

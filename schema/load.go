@@ -138,6 +138,7 @@ func (l *loader) load() *Workspace {
 	l.decodeRoot(ws)
 	l.declarePackages(ws)
 	l.evaluatePackages(ws)
+	l.checkOutputs(ws)
 	ws.Groups = l.decodeGroups(ws)
 	ws.Builders = l.decodeBuilders()
 	ws.Registries = l.decodeRegistries()

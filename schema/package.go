@@ -33,6 +33,7 @@ type Package struct {
 	DependsOn []string
 	Sources   []Source
 	Archives  []Archive
+	Outputs   []Output
 	Secrets   []Secret
 	SSH       []string
 	// Network is "none", "default" or "host".

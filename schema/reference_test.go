@@ -74,6 +74,6 @@ func TestComplete(t *testing.T) {
 func specs() []*bodySpec {
 	return []*bodySpec{
 		fileSpec, workspaceSpec, variableSpec, validationSpec, packageSpec, defaultsSpec, platformSpec, sourceSpec,
-		secretSpec, attestSpec, groupSpec, builderSpec, tlsSpec, registrySpec, functionSpec,
+		secretSpec, attestSpec, groupSpec, builderSpec, tlsSpec, registrySpec, functionSpec, outputSpec,
 	}
 }

@@ -26,7 +26,7 @@ type setting struct {
 // value each has. What is not here decides names and platforms' edges before
 // packages are known, or permits what the configuration forbids.
 func settable() map[string]valueKind {
-	out := map[string]valueKind{}
+	out := map[string]valueKind{"output": outputValue}
 	for _, name := range commonAttributes {
 		out[name] = textValue
 	}
@@ -53,6 +53,7 @@ const (
 	listValue                    // elements between commas
 	wholeValue                   // one element, in which commas have a meaning
 	mapOfValues                  // one entry, whose key follows the attribute
+	outputValue                  // an output block: a directory, or type=TYPE,dest=PATH
 )
 
 // otherNames are what other tools call attributes.
@@ -60,6 +61,7 @@ func otherNames() map[string]string {
 	return map[string]string{
 		"arg": "args", "label": "labels", "annotation": "annotations", "platform": "platforms",
 		"tags": "extra_tags", "no_cache_filter": "no_cache_stages", "ulimit": "ulimits", "extra_host": "extra_hosts",
+		"outputs": "output",
 	}
 }
 
@@ -86,6 +88,10 @@ func parseSetting(text string) (setting, *hcl.Diagnostic) {
 		return s, errorAt(s.rng, "Unknown attribute", "%q is nothing that --set can set.%s", attribute, orElse(didYouMean(s.attribute, names, nil), " It sets: "+oneOf(names)+"."))
 	case kind == mapOfValues && key == "":
 		return s, errorAt(s.rng, "Bad --set", "%s is a map: write %s.%s.NAME=VALUE.", s.attribute, s.pattern, s.attribute)
+	case kind == outputValue:
+		if _, _, wrong := parseOutput(value); wrong != "" {
+			return s, errorAt(s.rng, "Bad --set", "An output is a directory, or type=TYPE,dest=PATH; there is no %q.", wrong)
+		}
 	case kind != mapOfValues && key != "":
 		return s, errorAt(s.rng, "Bad --set", "%s is no map: write %s.%s=VALUE.", s.attribute, s.pattern, s.attribute)
 	}
@@ -150,6 +156,10 @@ func (l *loader) settingsLayer(settings []setting) *layer {
 		byAttribute[set.attribute] = append(byAttribute[set.attribute], set)
 	}
 	for name, list := range byAttribute {
+		if name == "output" {
+			out.nested = outputsOf(list, s)
+			continue
+		}
 		out.ranges[name] = list[0].rng
 		if !slices.Contains(mapAttributes, name) {
 			out.attributes[name] = &expression{Expression: settingsValue(list), scope: s, what: name}
@@ -163,6 +173,20 @@ func (l *loader) settingsLayer(settings []setting) *layer {
 			x.items = append(x.items, it)
 		}
 		out.attributes[name] = x
+	}
+	return out
+}
+
+// outputsOf are the output blocks that settings stand for.
+func outputsOf(settings []setting, s *scope) []*nested {
+	var out []*nested
+	for _, set := range settings {
+		kind, dest, _ := parseOutput(set.value)
+		value := &hclsyntax.LiteralValueExpr{Val: cty.StringVal(dest), SrcRange: set.rng}
+		out = append(out, &nested{
+			kind: "output", label: kind, labelRange: set.rng, rng: set.rng, scope: s,
+			attributes: map[string]*expression{"dest": {Expression: value, scope: s, what: "dest"}},
+		})
 	}
 	return out
 }
@@ -188,7 +212,11 @@ func (l *loader) applySettings(ws *Workspace) {
 		}
 	}
 	for d, settings := range byPackage {
-		d.merged = merge(l.settingsLayer(settings), append([]*layer{d.block.own}, l.layersFor(d.Dir)...))
+		over := l.settingsLayer(settings)
+		d.merged = merge(over, append([]*layer{d.block.own}, l.layersFor(d.Dir)...))
+		if len(over.nested) > 0 { // outputs take the place of those that there are
+			d.merged.nested["output"] = over.nested
+		}
 	}
 }
 

@@ -23,6 +23,9 @@ package "app" {
 }
 package "lint" {
   dockerfile_inline = "FROM scratch"
+  output "tar" {
+    dest = "lint.tar"
+  }
   extra_tags        = ["latest"]
 }
 `
@@ -36,6 +39,7 @@ func TestSet(t *testing.T) {
 		`base.context=other`, `base.target=release`, `base.platform=linux/arm64, linux/amd64`, `base.no-cache=true`, `base.retries=2`,
 		`l*.dockerfile=Dockerfile`, `lint.extra_tags=`, `lint.cache_from=type=registry,ref=a.example/b`, `lint.cache-from=c.example/d`,
 		`lint.target=first`, `lint.target=second`, `app["api"].tag=fixed`, `base.network=none`, `base.contexts.more=other`,
+		`*.output=dist`, `lint.output=type=oci,dest=/tmp/lint.tar`,
 	}})
 	packages, ids := evaluateAll(t, ws)
 	web, api, base, lint := packages[`app["web/v1.2"]`], packages[`app["api"]`], packages["base"], packages["lint"]
@@ -51,6 +55,8 @@ func TestSet(t *testing.T) {
 		"extra tags":     {len(lint.ExtraTags), 0},
 		"cache":          {lint.CacheFrom, []schema.Cache{{Type: "registry", Attrs: map[string]string{"ref": "a.example/b"}}, {Type: "registry", Attrs: map[string]string{"ref": "c.example/d"}}}},
 		"target":         {lint.Target, "second"},
+		"outputs":        {lint.Outputs, []schema.Output{{Type: "oci", Dest: "/tmp/lint.tar"}, {Type: "local", Dest: "dist"}}},
+		"base's outputs": {base.Outputs, []schema.Output{{Type: "local", Dest: "dist"}}},
 		"tags":           {[]string{ids[`app["api"]`].Tag, ids[`app["web/v1.2"]`].Tag[:3]}, []string{"fixed", "v1-"}},
 		"references":     {len(api.Declaration.References), 0},
 	} {
@@ -63,23 +69,25 @@ func TestSet(t *testing.T) {
 // TestSetMistakes: each is an error, before anything is evaluated with it.
 func TestSetMistakes(t *testing.T) {
 	for text, want := range map[string]string{
-		"app":                        "write PACKAGE.ATTRIBUTE=VALUE",
-		"app.target":                 "write PACKAGE.ATTRIBUTE=VALUE",
-		".target=x":                  "write PACKAGE.ATTRIBUTE=VALUE",
-		"app=x.y":                    "write PACKAGE.ATTRIBUTE=VALUE",
-		"app.targt=x":                `Did you mean "target"?`,
-		"app.arg=x":                  "write app.args.NAME=VALUE",
-		"app.target.x=y":             "write app.target=VALUE",
-		"app.image=x":                "nothing that --set can set",
-		"app.depends_on=base":        "nothing that --set can set",
-		"bass.target=x":              `Did you mean "base"?`,
-		"nothing*.target=x":          "is about no package",
-		`app["none"].target=x`:       "is about no package",
-		"base.no_cache=perhaps":      "no_cache is true or false",
-		"base.network=bridge":        "network is",
-		"base.context=missing":       `"missing"`,
-		"base.platforms=linux/amd46": "linux/amd46",
-		"base.args.a b=c":            "cannot be declared",
+		"app":                         "write PACKAGE.ATTRIBUTE=VALUE",
+		"app.target":                  "write PACKAGE.ATTRIBUTE=VALUE",
+		".target=x":                   "write PACKAGE.ATTRIBUTE=VALUE",
+		"app=x.y":                     "write PACKAGE.ATTRIBUTE=VALUE",
+		"app.targt=x":                 `Did you mean "target"?`,
+		"app.arg=x":                   "write app.args.NAME=VALUE",
+		"app.target.x=y":              "write app.target=VALUE",
+		"app.image=x":                 "nothing that --set can set",
+		"app.depends_on=base":         "nothing that --set can set",
+		"bass.target=x":               `Did you mean "base"?`,
+		"nothing*.target=x":           "is about no package",
+		`app["none"].target=x`:        "is about no package",
+		"base.no_cache=perhaps":       "no_cache is true or false",
+		"base.network=bridge":         "network is",
+		"base.context=missing":        `"missing"`,
+		"base.platforms=linux/amd46":  "linux/amd46",
+		"base.args.a b=c":             "cannot be declared",
+		"base.output=type=tar,to=x":   `there is no "to"`,
+		"base.output=type=zip,dest=x": "Unknown type of output",
 	} {
 		_, diags := schema.Load(tree(setRoot), schema.Options{Set: []string{text}})
 		if !strings.Contains(diags.Error(), want) || len(diags) != 1 {

@@ -207,6 +207,11 @@ func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 	}
 	report.Failures(e.stderr, result)
 	fmt.Fprintln(e.stdout, report.ResultSummary(result))
+	if !result.Interrupted {
+		if err := e.writeOutputs(ctx, ws, plan, result); err != nil {
+			return err
+		}
+	}
 	if flags.metadata != "" {
 		if err := e.writeMetadata(ctx, ws, plan, result, flags.metadata); err != nil {
 			return err

@@ -145,9 +145,10 @@ func (t *Tree) listing(ctx context.Context, dir string) (*listing, string, error
 	if isOutside(dir) {
 		base, inside = t.at(dir), "."
 	}
-	l, err := t.listings.get(ctx, base, func(ctx context.Context) (*listing, error) {
+	omit, key := t.leftOut()
+	l, err := t.listings.get(ctx, base+key, func(ctx context.Context) (*listing, error) {
 		t.lookNow()
-		return listGit(ctx, base, t.omitted)
+		return listGit(ctx, base, omit)
 	})
 	return l, inside, err
 }
@@ -169,8 +170,38 @@ func (t *Tree) files(ctx context.Context, dir string, prune func(dir string) boo
 		items, prefix := l.below(inside)
 		return found{items, prefix, inside == dir}, nil
 	}
-	items, err := walk(t.at(dir), prune, t.omitted)
+	omit, _ := t.leftOut()
+	items, err := walk(t.at(dir), prune, omit)
 	return found{items: items}, err
+}
+
+// OmitOutputs leaves paths, absolute or relative to the root, out of all source
+// sets unless git tracks them: what is written there is made of the sources.
+// It is called before the first set is asked for.
+func (t *Tree) OmitOutputs(names []string) {
+	var out omitted
+	for _, name := range names {
+		full := filepath.FromSlash(name)
+		if !filepath.IsAbs(full) {
+			full = filepath.Join(t.root, full)
+		}
+		if full, err := resolve(full); err == nil && !contains(full, t.root) {
+			out = append(out, full)
+		}
+	}
+	if len(out) > 0 {
+		t.outputs.Store(&out)
+	}
+}
+
+// leftOut is what is in no source set unless git tracks it, and a key that
+// differs when there is more of it.
+func (t *Tree) leftOut() (omitted, string) {
+	outputs := t.outputs.Load()
+	if outputs == nil {
+		return t.omitted, ""
+	}
+	return slices.Concat(t.omitted, *outputs), "\x00with outputs"
 }
 
 // omitted are absolute paths that are left out unless git tracks them.

@@ -36,6 +36,7 @@ type Tree struct {
 	cache *cache
 	*shared
 	omitted omitted
+	outputs atomic.Pointer[omitted]
 	folders folders
 	ahead   ahead
 	looked  atomic.Pointer[time.Time] // when git was first asked, nil before

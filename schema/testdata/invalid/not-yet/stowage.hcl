@@ -5,8 +5,8 @@ workspace {
 package "a" {
   sign {        # ERROR: "sign" is not supported yet
   }
-  output = "x"  # ERROR: "output" is not supported yet
+  output = "x"  # ERROR: Unknown attribute
 }
 
-output "x" { # ERROR: "output" is not supported yet
+output "x" { # ERROR: Unknown block
 }

@@ -74,4 +74,12 @@ package "app" {
     sbom       = true
     scanner    = "docker.io/docker/buildkit-syft-scanner:stable"
   }
+
+  output "local" {
+    dest = "../../dist/${each.key}"
+  }
+
+  output "docker" {
+    dest = "/tmp/${each.key}.tar"
+  }
 }
