@@ -18,6 +18,8 @@ type ImportKind string
 const (
 	// FromLinuxKit reads the build.yml files of linuxkit pkg build.
 	FromLinuxKit ImportKind = "linuxkit"
+	// FromBake reads the files of docker buildx bake.
+	FromBake ImportKind = "bake"
 	// FromDir finds Dockerfiles.
 	FromDir ImportKind = "dir"
 )
@@ -50,7 +52,7 @@ func Import(ctx context.Context, dir string, kind ImportKind, paths []string) (*
 	defer trees.close()
 	opts := importer.Options{
 		Root: tree.FS(), RootPath: root, Name: filepath.Base(root),
-		Dockerfiles: dockerfile.Analyzer{},
+		Sources: sources, Dockerfiles: dockerfile.Analyzer{},
 	}
 	revision, err := sources.Revision(ctx)
 	if err != nil {
@@ -66,6 +68,8 @@ func Import(ctx context.Context, dir string, kind ImportKind, paths []string) (*
 	switch kind {
 	case FromLinuxKit:
 		result, err = importer.LinuxKit(ctx, opts, paths)
+	case FromBake:
+		result, err = importer.Bake(ctx, opts, paths)
 	case FromDir:
 		result, err = importer.Dir(ctx, opts, paths)
 	default:

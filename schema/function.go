@@ -109,3 +109,7 @@ func standardFunctions() map[string]function.Function {
 		"trimsuffix": stdlib.TrimSuffixFunc, "upper": stdlib.UpperFunc, "values": stdlib.ValuesFunc, "zipmap": stdlib.ZipmapFunc,
 	}
 }
+
+// Functions returns the functions that depend neither on a directory nor on
+// git, by name.
+func Functions() map[string]function.Function { return functions() }

@@ -28,6 +28,10 @@ stowage.hcl in the directory of each, and one with the workspace in the root.
 Tags are the ones that linuxkit pkg show-tag prints for what is committed, so
 that images which are published already are used.
 
+--from bake [FILE…] reads bake files, in HCL and JSON, and the build sections of
+Compose files; without FILE, those that docker buildx bake reads by itself. The
+directory is to be the one that bake is run in.
+
 --from dir [DIR…] makes a package of every Dockerfile at or below DIR, named by
 its directory. Image names that end in a package's name become edges where they
 have the registry that most of them have.
@@ -37,9 +41,10 @@ Files are written only where there are none, or with --force; running it again
 changes nothing.`,
 		Example: `  stowage init --from linuxkit pkg tools
   stowage init --from linuxkit --dry-run
+  stowage init --from bake docker-bake.hcl
   stowage init --from dir services`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := oneOf("--from", flags.from, string(stowage.FromLinuxKit), string(stowage.FromDir)); err != nil {
+			if err := oneOf("--from", flags.from, string(stowage.FromLinuxKit), string(stowage.FromBake), string(stowage.FromDir)); err != nil {
 				return err
 			}
 			imported, err := stowage.Import(cmd.Context(), e.dir, stowage.ImportKind(flags.from), args)
@@ -49,7 +54,7 @@ changes nothing.`,
 			return e.writeImported(imported, flags)
 		},
 	}
-	cmd.Flags().StringVar(&flags.from, "from", "linuxkit", "what to read: linuxkit or dir")
+	cmd.Flags().StringVar(&flags.from, "from", "linuxkit", "what to read: linuxkit, bake or dir")
 	cmd.Flags().BoolVar(&flags.force, "force", false, "write over files that have other content")
 	cmd.Flags().BoolVar(&flags.dryRun, "dry-run", false, "print what would be written, and write nothing")
 	return cmd

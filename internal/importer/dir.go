@@ -13,7 +13,7 @@ import (
 
 // Dir makes a package of every Dockerfile at or below dirs, which are relative
 // to the root.
-func Dir(_ context.Context, opts Options, dirs []string) (*Result, error) {
+func Dir(ctx context.Context, opts Options, dirs []string) (*Result, error) {
 	d := &dockerfiles{workspace: newWorkspace(opts)}
 	if err := d.find(dirs); err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func Dir(_ context.Context, opts Options, dirs []string) (*Result, error) {
 	}
 	d.connect()
 	d.write()
-	return d.settle()
+	return d.settle(ctx)
 }
 
 func (d *dockerfiles) nothing(dirs []string) error {

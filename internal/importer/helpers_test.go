@@ -150,7 +150,7 @@ func (f *fixture) head() planner.Trees {
 }
 
 func (f *fixture) options() Options {
-	return Options{Root: f.root().FS(), RootPath: f.dir, Name: "test", Trees: f.head(), Dockerfiles: dockerfile.Analyzer{}}
+	return Options{Root: f.root().FS(), RootPath: f.dir, Name: "test", Trees: f.head(), Sources: f.tree(), Dockerfiles: dockerfile.Analyzer{}}
 }
 
 func (f *fixture) root() *os.Root {

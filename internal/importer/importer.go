@@ -20,6 +20,8 @@ type Options struct {
 	Name string
 	// Trees knows the tree objects of HEAD; nil is outside git.
 	Trees planner.Trees
+	// Sources reads the files of packages, so that what is made can be checked.
+	Sources planner.Sources
 	// Dockerfiles reads image names out of Dockerfiles.
 	Dockerfiles planner.Dockerfiles
 }

@@ -34,7 +34,7 @@ func LinuxKit(ctx context.Context, opts Options, dirs []string) (*Result, error)
 		}
 	}
 	l.write()
-	return l.settle()
+	return l.settle(ctx)
 }
 
 // linuxkit is an import from linuxkit.
@@ -186,17 +186,6 @@ func (l *linuxkit) readSources(p *linuxkitPackage) {
 		rel := relative(p.dir(), full)
 		p.sources = append(p.sources, extraSource{full, rel, path.Clean("/" + to), at})
 	}
-}
-
-// inRoot makes a path that is relative to dir, or absolute, relative to the
-// root. It is false for what is outside.
-func (l *linuxkit) inRoot(dir, name string) (string, bool) {
-	if path.IsAbs(name) {
-		rel, ok := strings.CutPrefix(path.Clean(name), strings.TrimSuffix(l.opts.RootPath, "/")+"/")
-		return rel, ok && l.opts.RootPath != ""
-	}
-	full := path.Join(dir, name)
-	return full, full != ".." && !strings.HasPrefix(full, "../")
 }
 
 // relative is the path from one directory to another; both are relative to the

@@ -13,6 +13,9 @@ type node struct {
 	// value is an attribute's or entry's expression; "" when there are
 	// children.
 	value string
+	// items are the elements of a value that is a list, where some may have to
+	// go.
+	items []string
 	// isMap says that the children are entries of a map, not a block's items.
 	isMap    bool
 	children []*node

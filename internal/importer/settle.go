@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,12 +9,13 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/stowage-build/stowage/planner"
 	"github.com/stowage-build/stowage/schema"
 )
 
 // settle renders the workspace and loads it. What is refused is taken out and
 // noted, from the inside outwards, until nothing is.
-func (w *workspace) settle() (*Result, error) {
+func (w *workspace) settle(ctx context.Context) (*Result, error) {
 	for {
 		files, err := w.render()
 		if err != nil {
@@ -23,13 +25,39 @@ func (w *workspace) settle() (*Result, error) {
 		for _, f := range files {
 			over.files[f.Path] = f.Content
 		}
-		_, diags := schema.Load(over, schema.Options{})
-		if !diags.HasErrors() {
-			return &Result{Files: files, Notes: w.notes.sorted()}, nil
+		ws, diags := schema.Load(over, schema.Options{})
+		if diags.HasErrors() {
+			if !w.takeOut(diags) {
+				return nil, fmt.Errorf("what was made does not load: %w", diags)
+			}
+			continue
 		}
-		if !w.takeOut(diags) {
-			return nil, fmt.Errorf("what was made does not load: %w", diags)
+		_, diags, err = planner.Resolve(ctx, ws, planner.ResolveOptions{
+			Sources: w.opts.Sources, Dockerfiles: w.opts.Dockerfiles, Trees: w.opts.Trees, HostPlatform: nativePlatform,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("check what was made: %w", err)
 		}
+		if diags.HasErrors() && w.takeOut(diags) {
+			continue
+		}
+		w.noteMistakes(diags)
+		return &Result{Files: files, Notes: w.notes.sorted()}, nil
+	}
+}
+
+// noteMistakes notes what is wrong and not in the configuration: in a
+// Dockerfile, say.
+func (w *workspace) noteMistakes(diags hcl.Diagnostics) {
+	for _, d := range diags {
+		if d.Severity != hcl.DiagError {
+			continue
+		}
+		at := position{}
+		if d.Subject != nil {
+			at = position{d.Subject.Filename, d.Subject.Start.Line}
+		}
+		w.notes.add(at, "to be put right before anything can be planned: %s: %s", d.Summary, d.Detail)
 	}
 }
 
@@ -63,10 +91,39 @@ func (w *workspace) takeOut(diags hcl.Diagnostics) bool {
 			continue
 		}
 		w.notes.add(n.origin, "not carried over: %s: %s: %s", describe(n), d.Summary, d.Detail)
-		w.detach(n)
+		switch {
+		case n.parent != nil && n.head == "default" && n.value != "null":
+			n.value = "null" // who uses it says what is missing
+		case n.parent != nil && n.head == "context" && n.parent.name() == "package":
+			w.leaveOut(n.parent) // another context would be another image
+		default:
+			w.leaveOut(n)
+		}
 		removed = true
 	}
 	return removed
+}
+
+// leaveOut removes a node; groups lose a package that is removed.
+func (w *workspace) leaveOut(n *node) {
+	w.detach(n)
+	name, ok := strings.CutPrefix(n.head, "package ")
+	if !ok {
+		return
+	}
+	bare := "package." + strings.Trim(name, `"`)
+	for _, d := range w.documents {
+		for _, b := range d.blocks {
+			for _, c := range b.children {
+				if len(c.items) > 0 {
+					c.items = slices.DeleteFunc(c.items, func(s string) bool {
+						return s == name || s == bare || strings.HasPrefix(s, bare+"[")
+					})
+					c.value = list(c.items)
+				}
+			}
+		}
+	}
 }
 
 // describe names a node and what it is in.

@@ -1,6 +1,9 @@
 package importer
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // shareDefaults moves what the packages of a document have in common into a
 // defaults block: what most of those say that all say something about. Their
@@ -9,13 +12,13 @@ func (d *document) shareDefaults() {
 	var shared []*node
 	for _, n := range d.blocks[0].children {
 		switch name := n.name(); {
-		case name == "image" || name == "tag" || name == "context" || name == "cache_mode":
+		case name == "image" || name == "tag" || name == "context" || name == "cache_mode" || name == "for_each" || name == "extra_tags":
 		case n.isMap:
 			if m := d.shareEntries(n); m != nil {
 				shared = append(shared, m)
 			}
 		case n.value == "":
-			if d.everywhere(n.text()) {
+			if d.everywhere(n.text()) && !strings.Contains(n.text(), "each.") {
 				shared = append(shared, n)
 			}
 		default:
@@ -59,6 +62,9 @@ func (d *document) usual(name, key string) *node {
 		}
 		if n == nil {
 			return nil
+		}
+		if strings.Contains(n.text(), "each.") {
+			return nil // defaults have no each
 		}
 		have, texts = append(have, n), append(texts, n.text())
 	}

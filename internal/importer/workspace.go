@@ -78,6 +78,17 @@ func (w *workspace) members() []string {
 	return slices.Sorted(maps.Keys(globs))
 }
 
+// inRoot makes a path that is relative to dir, or absolute, relative to the
+// root. It is false for what is outside.
+func (w *workspace) inRoot(dir, name string) (string, bool) {
+	if path.IsAbs(name) {
+		rel, ok := strings.CutPrefix(path.Clean(name), strings.TrimSuffix(w.opts.RootPath, "/")+"/")
+		return rel, ok && w.opts.RootPath != ""
+	}
+	full := path.Join(dir, name)
+	return full, full != ".." && !strings.HasPrefix(full, "../")
+}
+
 // registryOf is the longest common prefix of repositories that ends before a
 // slash, and a function that cuts it off. Each repository keeps a name.
 func registryOf(repositories []string) (string, func(string) string) {

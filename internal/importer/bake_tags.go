@@ -1,0 +1,157 @@
+package importer
+
+import (
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// bakeTag is one of a target's tags.
+type bakeTag struct {
+	image string // between quotes
+	tag   string // an expression
+	// maybe says that it is "" where a condition does not hold.
+	maybe bool
+}
+
+// tagOf reads the tag off a reference, in expressions.
+const tagOf = `try(regex(":([^/:]+)$", %)[0], "latest")`
+
+// addTags takes over the tags: the repository is the package's image, what
+// follows it is moved there when the image exists.
+func (p *bakePackage) addTags() {
+	x, ok := p.last("tags")
+	if !ok {
+		return
+	}
+	if !isList(x) {
+		p.addDynamicTags(x)
+		return
+	}
+	var tags []string
+	maybe := false
+	for _, e := range p.elements(x) {
+		t, ok := p.readTag(e)
+		switch {
+		case !ok:
+			p.notes.add(e.at, "not carried over: a tag of %s: its image is not known here", p.t.name)
+			continue
+		case t.image == "":
+			continue
+		case p.image == "":
+			p.image = t.image
+			p.set("image", `"`+t.image+`"`, e.at)
+		case p.image != t.image:
+			p.notes.add(e.at, "not carried over: tag %s of %s: a package has one image, %s", t.image, p.t.name, p.image)
+			continue
+		}
+		tags, maybe = append(tags, t.tag), maybe || t.maybe
+	}
+	if len(tags) == 0 {
+		return
+	}
+	value := list(tags)
+	if maybe {
+		value = "compact(" + value + ")"
+	}
+	p.set("extra_tags", value, x.at)
+}
+
+// addDynamicTags takes over a list that is computed.
+func (p *bakePackage) addDynamicTags(x bakeExpr) {
+	all, ok := p.texts(x, p.example)
+	if !ok || len(all) == 0 {
+		p.notes.add(x.at, "not carried over: tags of %s: they are not known here", p.t.name)
+		return
+	}
+	image, _, _ := strings.Cut(all[0], "@")
+	image, _, _ = cutTag(template{{lit: image}})
+	p.image, p.computed = image, true
+	p.set("image", `"`+image+`"`, x.at)
+	p.notes.add(x.at, "the tags of %s are computed: their image is taken to be %s always", p.t.name, image)
+	p.set("extra_tags", "[for t in compact("+p.text(x, p.scope)+") : "+strings.Replace(tagOf, "%", "t", 1)+"]", x.at)
+}
+
+// readTag takes one tag apart. Its image is "" for an empty one.
+func (p *bakePackage) readTag(x bakeExpr) (bakeTag, bool) {
+	if c, ok := unwrap(x.Expression).(*hclsyntax.ConditionalExpr); ok {
+		return p.conditionalTag(x, c)
+	}
+	parts, ok := p.template(x, p.scope)
+	if text, static := parts.static(); ok && static && text == "" {
+		return bakeTag{}, true
+	}
+	value, known := p.textValue(x, p.example)
+	if ok {
+		image, tag, found := cutTag(parts)
+		if found || known && !strings.Contains(value[strings.LastIndex(value, "/")+1:], ":") {
+			return bakeTag{image: image, tag: tag}, true
+		}
+	}
+	if !known || value == "" {
+		return bakeTag{}, false
+	}
+	image, _, _ := cutTag(template{{lit: value}})
+	p.notes.add(x.at, "a tag of %s is computed: its image is taken to be %s always", p.t.name, image)
+	return bakeTag{image: image, tag: strings.Replace(tagOf, "%", p.text(x, p.scope), 1)}, true
+}
+
+// conditionalTag is CONDITION ? TAG : "", or the other way round, or two tags
+// of one image.
+func (p *bakePackage) conditionalTag(x bakeExpr, c *hclsyntax.ConditionalExpr) (bakeTag, bool) {
+	yes, ok := p.readTag(x.part(c.TrueResult))
+	no, also := p.readTag(x.part(c.FalseResult))
+	if !ok || !also || yes.image != "" && no.image != "" && yes.image != no.image {
+		return bakeTag{}, false
+	}
+	out := bakeTag{image: yes.image + no.image, maybe: true}
+	if yes.image == no.image {
+		out = bakeTag{image: yes.image, maybe: yes.maybe || no.maybe}
+	}
+	for _, t := range []*bakeTag{&yes, &no} {
+		if t.tag == "" {
+			t.tag = `""`
+		}
+	}
+	out.tag = p.text(x.part(c.Condition), p.scope) + " ? " + yes.tag + " : " + no.tag
+	return out, true
+}
+
+// cutTag cuts a reference before its tag, and says whether it has one.
+func cutTag(parts template) (image, tag string, found bool) {
+	for i := len(parts) - 1; i >= 0; i-- {
+		lit := parts[i].lit
+		if parts[i].expr != "" {
+			continue
+		}
+		if at := strings.LastIndexAny(lit, ":/"); at >= 0 {
+			if lit[at] == '/' {
+				break
+			}
+			before := append(template{}, parts[:i]...)
+			before = append(before, piece{lit: lit[:at]})
+			after := template{}
+			if at+1 < len(lit) {
+				after = append(after, piece{lit: lit[at+1:]})
+			}
+			after = append(after, parts[i+1:]...)
+			return fullName(before), after.expression(), true
+		}
+	}
+	return fullName(parts), quote("latest"), false
+}
+
+// fullName writes the name of a repository with its registry, if it names an
+// account.
+func fullName(parts template) string {
+	text, ok := parts.static()
+	if !ok || !strings.Contains(text, "/") {
+		return parts.inner()
+	}
+	named, err := reference.ParseNormalizedNamed(text)
+	if err != nil {
+		return parts.inner()
+	}
+	return inner(named.Name())
+}
