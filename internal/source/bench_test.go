@@ -33,6 +33,8 @@ func BenchmarkSets(b *testing.B) {
 		}
 		must(b, os.WriteFile(filepath.Join(pkg, "Dockerfile"), []byte("FROM scratch\n"), 0o644))
 	}
+	git(b, dir, "init", "-q")
+	git(b, dir, "config", "gc.auto", "0") // in the background it would go on after the end
 	commit(b, dir)
 	read := func(b *testing.B, cache string) {
 		tree, err := source.New(dir, source.Options{CachePath: cache})
