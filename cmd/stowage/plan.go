@@ -89,6 +89,7 @@ func (f *planFlags) options(e *env, ws *stowage.Workspace, args []string) (stowa
 
 func planCommand(e *env) *cobra.Command {
 	var flags planFlags
+	var simulated simulateFlags
 	var format planFormat
 	var builders []string
 	var out, since string
@@ -103,16 +104,24 @@ one, all packages are planned. Nothing is built and nothing of the workspace is
 run; no builder is needed.
 
 With --since, say instead what the work tree adds, removes and rebuilds compared
-with a git revision: no registry is asked, and nothing is checked out.`,
+with a git revision: no registry is asked, and nothing is checked out.
+
+With --simulate, say instead how long the plan would take: it is scheduled over
+the builders, which are not asked, as apply would schedule it, with the
+durations of earlier builds. Only builds take time there.`,
 		Example: `  stowage plan
   stowage plan app 'lint-*' @tools ./pkg/base
   stowage plan --push --out plan.json && stowage apply plan.json
   stowage plan --format json | jq .summary
   stowage plan --format html > plan.html
   stowage plan --push --format markdown | gh pr comment --body-file -
-  stowage plan --since origin/main`,
+  stowage plan --since origin/main
+  stowage plan --simulate --force --simulate-duration 90s`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := format.check(); err != nil {
+				return err
+			}
+			if err := simulated.check(cmd, format.name); err != nil {
 				return err
 			}
 			if out != "" {
@@ -142,11 +151,15 @@ with a git revision: no registry is asked, and nothing is checked out.`,
 			if err != nil {
 				return err
 			}
+			if simulated.on {
+				return e.simulate(cmd.Context(), ws, plan, simulated, format.name)
+			}
 			return e.finishPlan(cmd.Context(), ws, plan, format, out, detailed)
 		},
 		ValidArgsFunction: e.completePackages,
 	}
 	flags.register(cmd.Flags())
+	simulated.register(cmd)
 	format.register(cmd)
 	cmd.Flags().StringVar(&since, "since", "", "say what has changed since git revision `REV`, whatever has been built")
 	cmd.Flags().StringArrayVar(&builders, "builder", nil, "plan for a builder of its own for platforms, `[PLATFORMS=]ENDPOINT` as for apply, which is not asked; may be repeated")

@@ -114,10 +114,10 @@ func TestPrograms(t *testing.T) {
 func TestAffinity(t *testing.T) {
 	var builders []schedule.Builder
 	for i := range 8 {
-		builders = append(builders, schedule.Builder{Name: fmt.Sprintf("b%d", i), Slots: 2})
+		builders = append(builders, schedule.Builder{Name: fmt.Sprintf("b%d", i), Slots: 5})
 	}
 	tasks := []schedule.Task{build("base", amd64, 1)}
-	for i := range 4 {
+	for i := range 7 {
 		tasks = append(tasks, build(fmt.Sprint("user", i), amd64, 1, 0))
 	}
 	got := where(simulate(t, tasks, builders, schedule.Options{}))
@@ -127,8 +127,8 @@ func TestAffinity(t *testing.T) {
 			with++
 		}
 	}
-	if with != 2 {
-		t.Errorf("the builders are %v: want two of the users with their base, which has two slots", got)
+	if with != 5 {
+		t.Errorf("the builders are %v: want five of the users with their base, which has five slots", got)
 	}
 	last := build("base", amd64, 1)
 	last.Last = builders[(got[0]+3)%8].Name
