@@ -20,8 +20,9 @@ const (
 	cellWaiting = "□"
 )
 
-// waves is the strip of waves: "waves ✓2  3 ■■◧□  4 □□□□□□□□ 12". Those that
-// are done are one at its beginning. What is too long loses its end.
+// waves is the strip of waves: "waves  ✓2  3 ✗1  4 ■■◧□  5 □□□□□□□□ 0/12". Those
+// at the beginning that are done are one number; of others that have ended it
+// says how many steps failed. What is too long loses its end.
 func (v *view) waves(width int) string {
 	if v.course == nil || len(v.course.waves) < 2 {
 		return ""
@@ -44,6 +45,9 @@ func (v *view) waves(width int) string {
 }
 
 func (v *view) wave(number int, w waveCount) string {
+	if w.done+w.failed == w.total && w.failed > 0 {
+		return fmt.Sprintf("%d ", number) + v.bad.Render(fmt.Sprintf("%s%d", cellFailed, w.failed))
+	}
 	cells := min(w.total, waveCells)
 	share := func(n int) int {
 		if n == 0 || w.total == 0 {
