@@ -38,7 +38,7 @@ setup: ## Install what the tests and the demo run
 .PHONY: test
 test: setup lint ## Check everything and run all tests, against real builders and registries
 	$(GO) test -race -shuffle=on -vet=off -timeout 60m ./...
-	$(GO) test -shuffle=on -vet=off ./internal/dockerfile # with what cannot run under -race
+	$(GO) test -shuffle=on -vet=off ./internal/dockerfile ./planner # with what cannot run under -race
 
 .PHONY: soak
 soak: setup ## Kill clients, builders and registries for an hour or two; SOAK=flags chooses how
