@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/planner"
 )
 
@@ -275,60 +274,4 @@ func (m *markdown) reused() {
 		}
 		m.collapsed(fmt.Sprintf("Reused from the %s (%d)", where, nodes), "", rows, "")
 	}
-}
-
-// code is a text as code, whatever is in it.
-func code(text string) string {
-	text = clean(text)
-	fence := "`"
-	for strings.Contains(text, fence) {
-		fence += "`"
-	}
-	if len(fence) > 1 {
-		return fence + " " + text + " " + fence
-	}
-	return fence + text + fence
-}
-
-// tableCell keeps a cell from ending early.
-func tableCell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
-
-// escapeMarkdown keeps a text from being taken for markup, links and mentions.
-func escapeMarkdown(text string) string {
-	return strings.NewReplacer(
-		`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "#", `\#`, "@", "@\u200b", "|", `\|`,
-	).Replace(clean(text))
-}
-
-// ResultMarkdown writes how a run ended, for a CI system's page of it.
-func ResultMarkdown(w io.Writer, r *executor.Result) error {
-	m := &markdown{left: MarkdownLimit - noteRoom}
-	m.write("### Stowage\n\n" + escapeMarkdown(ResultSummary(r)) + "\n\n")
-	for _, f := range r.Failed {
-		text := "**Failed: " + escapeMarkdown(stepName(f.Step)) + "**\n\n" + fenced(strings.Join(append(cleanLines(f.Excerpt), append(f.Log, f.Error)...), "\n")) + "\n"
-		if !m.write(text) {
-			m.omit("the failure of %s", stepName(f.Step))
-		}
-	}
-	var rows []string
-	for _, d := range r.Done {
-		if d.Step.Kind != planner.KindReuse {
-			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", tableCell(code(stepName(d.Step))), d.Status, Duration(d.Duration()), tableCell(escapeMarkdown(d.Builder))))
-		}
-	}
-	m.collapsed(fmt.Sprintf("Steps (%d)", len(rows)), "| Step | | Took | Builder |\n|---|---|---:|---|\n", rows, "")
-	if len(m.missing) > 0 {
-		fmt.Fprintf(&m.text, "\n_Left out: %s._\n", strings.Join(m.missing, ", "))
-	}
-	_, err := io.WriteString(w, m.text.String())
-	return err
-}
-
-// fenced is a text as a block of code.
-func fenced(text string) string {
-	fence := "```"
-	for strings.Contains(text, fence) {
-		fence += "`"
-	}
-	return fence + "\n" + strings.Join(cleanLines(text), "\n") + "\n" + fence + "\n"
 }
