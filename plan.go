@@ -201,11 +201,12 @@ func Restore(opts *Options, saved *planner.Plan) {
 		}
 	}
 	if settings, ok := saved.Options["set"].([]any); ok {
-		opts.Set = nil
+		var restored []string
 		for _, s := range settings {
 			text, _ := s.(string) // an altered plan is refused by its checksum
-			opts.Set = append(opts.Set, text)
+			restored = append(restored, text)
 		}
+		opts.Set = append(restored, opts.Set...)
 	}
 	opts.Natives = map[string]string{}
 	natives, _ := saved.Options["natives"].(map[string]any)

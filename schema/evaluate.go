@@ -71,6 +71,7 @@ func (l *loader) evaluatePackages(ws *Workspace) {
 			ev.out = newPackage(d, ws.Platforms)
 			ev.prepare()
 			d.prototype, d.pending = ev.out, ev.run(attributeOrder)
+			d.findWritten(l.env)
 			diags[i] = append(diags[i], ev.diags...)
 		}
 	})

@@ -60,17 +60,42 @@ func (ev *evaluation) readOutputs() {
 	slices.SortFunc(ev.out.Outputs, func(a, b Output) int { return strings.Compare(a.Dest, b.Dest) })
 }
 
-// Outputs are where outputs of all packages go, sorted: absolute, or relative
-// to the root.
+// Outputs are where outputs and caches of all packages go, as far as is known
+// while loading, sorted: absolute, or relative to the root.
 func (w *Workspace) Outputs() []string {
 	var out []string
 	for _, d := range w.Packages {
-		for _, o := range d.prototype.Outputs {
-			out = append(out, o.Paths(d.prototype.Platforms)...)
-		}
+		out = append(out, d.written...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// findWritten finds where outputs and caches go: also those of the configuration
+// that the command line says otherwise about, since they may be there from
+// another run.
+func (d *Declaration) findWritten(env *environment) {
+	d.written = d.prototype.written()
+	if d.merged == d.block.merged {
+		return
+	}
+	ev := env.newEvaluation(d, nil)
+	ev.merged, ev.out = d.block.merged, newPackage(d, d.prototype.Platforms)
+	ev.run([]string{"platforms", "cache_to", "output"}) // what is wrong with them does not count
+	d.written = append(d.written, ev.out.written()...)
+}
+
+func (p *Package) written() []string {
+	var out []string
+	for _, c := range p.CacheTo {
+		if c.Type == "local" {
+			out = append(out, c.Attrs["dest"])
+		}
+	}
+	for _, o := range p.Outputs {
+		out = append(out, o.Paths(p.Platforms)...)
+	}
+	return out
 }
 
 // Paths are where the output goes for platforms: an archive for Docker holds one

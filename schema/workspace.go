@@ -59,6 +59,8 @@ type Declaration struct {
 	// other packages' tags.
 	prototype *Package
 	pending   []string
+	// written are where outputs and caches go.
+	written []string
 }
 
 // Reference is one mention of a package in an expression.

@@ -98,6 +98,9 @@ func (e *env) apply(cmd *cobra.Command, args []string, shape planFlags, flags ap
 		return err
 	}
 	opts.Endpoints, opts.At, opts.BuilderConfig = flags.builders, time.Time(shape.at), e.optionalPath(flags.config)
+	if flags.metadata != "" {
+		opts.Omit = append(opts.Omit, e.path(flags.metadata))
+	}
 	if saved != nil {
 		if err := refuseShape(cmd); err != nil {
 			return err
