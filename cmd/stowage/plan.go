@@ -137,7 +137,7 @@ durations of earlier builds. Only builds take time there.`,
 				return err
 			}
 			if since != "" {
-				if err := oneOf("--format", format.name, "text", "json"); err != nil {
+				if err := oneOf("--format", format.name, "text", "json", "markdown"); err != nil {
 					return fmt.Errorf("%w with --since", err)
 				}
 				if err := refuseWithSince(cmd); err != nil {
@@ -187,12 +187,15 @@ func (e *env) planSince(ctx context.Context, ws *stowage.Workspace, opts stowage
 	if err != nil {
 		return err
 	}
-	if format == "json" {
+	switch format {
+	case "json":
 		var content []byte
 		if content, err = changes.Marshal(); err == nil {
 			_, err = e.stdout.Write(content)
 		}
-	} else {
+	case "markdown":
+		err = report.SinceMarkdown(e.stdout, changes)
+	default:
 		err = report.Since(e.stdout, changes, report.PlanOptions{Color: e.colored(e.stdout)})
 	}
 	if err == nil && detailed && len(changes.Packages) > 0 {
