@@ -3,6 +3,7 @@ package importer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ func Bake(ctx context.Context, opts Options, files []string) (*Result, error) {
 	b := &bake{
 		workspace: newWorkspace(opts), functions: map[string]*bakeFunction{}, callable: map[string]function.Function{},
 		names: nameSet{}, groupNames: nameSet{},
+		tagged: map[string]*bakeTarget{},
 	}
 	files, err := b.files(files)
 	if err != nil {
@@ -59,6 +61,8 @@ type bake struct {
 	names     nameSet // of packages
 	// groupNames are those of groups.
 	groupNames nameSet
+	// tagged are the targets that move a tag, by the reference in full.
+	tagged map[string]*bakeTarget
 }
 
 // bakeAttr is one attribute.
@@ -165,6 +169,9 @@ func (b *bake) built() []*bakeTarget {
 // prepare finds out what matrices make and which targets are built.
 func (b *bake) prepare() {
 	b.offer()
+	for _, name := range slices.Sorted(maps.Keys(b.functions)) {
+		b.noteCalls(b.functions[name].result)
+	}
 	for _, t := range b.targets {
 		b.expand(t)
 	}

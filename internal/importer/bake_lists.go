@@ -33,7 +33,7 @@ func (p *bakePackage) addCaches(name string) {
 		}
 	}
 	if len(parts) > 0 {
-		p.set(bakeNames[name], list(parts), p.attrs[name][0].at)
+		p.out.add(listing(bakeNames[name], parts, p.attrs[name][0].at))
 	}
 }
 
@@ -102,7 +102,7 @@ func (p *bakePackage) addSSH() {
 		}
 	}
 	if len(ids) > 0 {
-		p.set("ssh", list(ids), p.attrs["ssh"][0].at)
+		p.out.add(listing("ssh", ids, p.attrs["ssh"][0].at))
 	}
 }
 

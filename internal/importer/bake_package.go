@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -39,7 +40,8 @@ func (p *bakePackage) node() *node {
 	p.addTags()
 	p.addContext()
 	p.addContexts()
-	for _, name := range []string{"target", "platforms", "no-cache-filter", "network", "shm-size", "pull", "no-cache"} {
+	p.addPlatforms()
+	for _, name := range []string{"target", "no-cache-filter", "network", "shm-size", "pull", "no-cache"} {
 		if x, ok := p.last(name); ok {
 			p.set(bakeNames[name], p.text(x, p.scope), x.at)
 		}
@@ -129,11 +131,39 @@ func (p *bakePackage) addList(name string, lists []bakeExpr) {
 	switch {
 	case len(lists) == 0:
 	case !slices.ContainsFunc(lists, func(x bakeExpr) bool { return !isList(x) }):
-		p.set(name, list(parts), lists[0].at)
+		p.out.add(listing(name, parts, lists[0].at))
 	case len(whole) == 1:
 		p.set(name, whole[0], lists[0].at)
 	default:
 		p.set(name, "concat("+strings.Join(whole, ", ")+")", lists[0].at)
+	}
+}
+
+// addPlatforms takes over the platforms. Bake builds for the builder's own when
+// there are none, or for "local".
+func (p *bakePackage) addPlatforms() {
+	x, ok := p.last("platforms")
+	if !ok {
+		return
+	}
+	if !isList(x) {
+		text := p.text(x, p.scope)
+		if all, ok := p.texts(x, p.example); ok && len(all) == 0 {
+			text = "coalescelist(" + text + ", [" + quote(nativePlatform) + "])"
+		}
+		p.set("platforms", text, x.at)
+		return
+	}
+	var parts []string
+	for _, e := range p.elements(x) {
+		if value, ok := p.textValue(e, p.example); ok && value == "local" {
+			p.notes.add(e.at, "not carried over: platform local of %s: plans are the same everywhere, so a builder's own platform is none", p.t.name)
+			continue
+		}
+		parts = append(parts, p.text(e, p.scope))
+	}
+	if len(parts) > 0 {
+		p.out.add(listing("platforms", parts, x.at))
 	}
 }
 
@@ -200,12 +230,13 @@ func (p *bakePackage) addContexts() {
 	m := mapping("contexts", p.t.at)
 	for _, x := range p.attrs["contexts"] {
 		m.origin = x.at
-		entries, ok := p.entries(x)
+		entries, condition, ok := p.conditional(x)
 		if !ok {
 			p.notes.add(x.at, "not carried over: contexts of %s: their names are not known here", p.t.name)
 		}
 		for _, e := range entries {
 			if value := p.contextValue(e); value != "" {
+				value = condition(e, value)
 				n := entry(e.name, value, e.x.at)
 				m.children = slices.DeleteFunc(m.children, func(c *node) bool { return c.head == n.head })
 				m.add(n)
@@ -215,6 +246,38 @@ func (p *bakePackage) addContexts() {
 	if len(m.children) > 0 {
 		p.out.add(m)
 	}
+}
+
+// conditional are the entries of an object, or of CONDITION ? OBJECT : OBJECT.
+// Its function puts the condition before an entry's value.
+func (p *bakePackage) conditional(x bakeExpr) ([]bakeAttr, func(bakeAttr, string) string, bool) {
+	always := func(_ bakeAttr, value string) string { return value }
+	c, ok := unwrap(x.Expression).(*hclsyntax.ConditionalExpr)
+	if !ok {
+		entries, ok := p.entries(x)
+		return entries, always, ok
+	}
+	arm := func(e hclsyntax.Expression) ([]bakeAttr, bool) {
+		if x.part(e).isNull() {
+			return nil, true
+		}
+		return p.entries(x.part(e))
+	}
+	yes, ok := arm(c.TrueResult)
+	no, also := arm(c.FalseResult)
+	overlap := slices.ContainsFunc(no, func(e bakeAttr) bool {
+		return slices.ContainsFunc(yes, func(o bakeAttr) bool { return o.name == e.name })
+	})
+	if !ok || !also || overlap {
+		return nil, always, false
+	}
+	text := p.text(x.part(c.Condition), p.scope)
+	return slices.Concat(yes, no), func(e bakeAttr, value string) string {
+		if slices.ContainsFunc(no, func(o bakeAttr) bool { return o.name == e.name }) {
+			return text + " ? null : " + value
+		}
+		return text + " ? " + value + " : null"
+	}, true
 }
 
 func (p *bakePackage) contextValue(e bakeAttr) string {

@@ -42,6 +42,11 @@ func (p *bakePackage) addTags() {
 		case p.image == "":
 			p.image = t.image
 			p.set("image", `"`+t.image+`"`, e.at)
+			if p.taken(e) {
+				continue
+			}
+		case p.taken(e):
+			continue
 		case p.image != t.image:
 			p.notes.add(e.at, "not carried over: tag %s of %s: a package has one image, %s", t.image, p.t.name, p.image)
 			continue
@@ -51,11 +56,26 @@ func (p *bakePackage) addTags() {
 	if len(tags) == 0 {
 		return
 	}
-	value := list(tags)
 	if maybe {
-		value = "compact(" + value + ")"
+		p.set("extra_tags", "compact("+list(tags)+")", x.at)
+		return
 	}
-	p.set("extra_tags", value, x.at)
+	p.out.add(listing("extra_tags", tags, x.at))
+}
+
+// taken says that another target has a tag already: two packages cannot both
+// move it.
+func (p *bakePackage) taken(x bakeExpr) bool {
+	value, ok := p.textValue(x, p.example)
+	if !ok || value == "" {
+		return false
+	}
+	if other := p.tagged[value]; other != nil && other != p.t {
+		p.notes.add(x.at, "not carried over: tag %s of %s: it is one of %s", value, p.t.name, other.name)
+		return true
+	}
+	p.tagged[value] = p.t
+	return false
 }
 
 // addDynamicTags takes over a list that is computed.
@@ -70,6 +90,13 @@ func (p *bakePackage) addDynamicTags(x bakeExpr) {
 	p.image, p.computed = image, true
 	p.set("image", `"`+image+`"`, x.at)
 	p.notes.add(x.at, "the tags of %s are computed: their image is taken to be %s always", p.t.name, image)
+	for _, tag := range all {
+		if other := p.tagged[tag]; tag != "" && other != nil && other != p.t {
+			p.notes.add(x.at, "not carried over: the tags of %s: %s is one of %s", p.t.name, tag, other.name)
+			return
+		}
+		p.tagged[tag] = p.t
+	}
 	p.set("extra_tags", "[for t in compact("+p.text(x, p.scope)+") : "+strings.Replace(tagOf, "%", "t", 1)+"]", x.at)
 }
 

@@ -264,9 +264,7 @@ func (b *bake) groupBlocks() []*node {
 				b.notes.add(m.x.at, "not carried over: group %s: there is no target %s", g.name, m.name)
 			}
 		}
-		members := attribute("packages", list(parts), g.at)
-		members.items = parts
-		n := block("group", byName[g.name], g.at, members)
+		n := block("group", byName[g.name], g.at, listing("packages", parts, g.at))
 		n.comment = g.comment
 		out = append(out, n)
 	}

@@ -75,9 +75,18 @@ func (n *notes) add(at position, format string, args ...any) {
 	*n = append(*n, Note{at.file, at.line, fmt.Sprintf(format, args...)})
 }
 
+// sorted are the notes in the order of files and lines, each once.
 func (n notes) sorted() []Note {
-	slices.SortStableFunc(n, func(a, b Note) int {
+	seen := map[Note]bool{}
+	var out []Note
+	for _, note := range n {
+		if !seen[note] {
+			seen[note] = true
+			out = append(out, note)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Note) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 	})
-	return slices.Compact(n)
+	return out
 }

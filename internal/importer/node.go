@@ -32,6 +32,11 @@ func attribute(name, expression string, at position) *node {
 	return &node{head: name, value: expression, origin: at}
 }
 
+// listing makes an attribute that is a list of expressions.
+func listing(name string, items []string, at position) *node {
+	return &node{head: name, value: list(items), items: items, origin: at}
+}
+
 // block makes a block with a label, "" for none.
 func block(kind, label string, at position, items ...*node) *node {
 	head := kind

@@ -27,7 +27,7 @@ func (w *workspace) settle(ctx context.Context) (*Result, error) {
 		}
 		ws, diags := schema.Load(over, schema.Options{})
 		if diags.HasErrors() {
-			if !w.takeOut(diags) {
+			if !w.takeOut(diags, over.files) {
 				return nil, fmt.Errorf("what was made does not load: %w", diags)
 			}
 			continue
@@ -38,7 +38,7 @@ func (w *workspace) settle(ctx context.Context) (*Result, error) {
 		if err != nil {
 			return nil, fmt.Errorf("check what was made: %w", err)
 		}
-		if diags.HasErrors() && w.takeOut(diags) {
+		if diags.HasErrors() && w.takeOut(diags, over.files) {
 			continue
 		}
 		w.noteMistakes(diags)
@@ -78,10 +78,11 @@ func (w *workspace) render() ([]File, error) {
 	return files, nil
 }
 
-// takeOut removes the nodes that errors are about. It reports whether there
-// were any.
-func (w *workspace) takeOut(diags hcl.Diagnostics) bool {
-	removed := false
+// takeOut removes the nodes that errors are about, of a list the elements. It
+// reports whether there were any.
+func (w *workspace) takeOut(diags hcl.Diagnostics, files map[string][]byte) bool {
+	var nodes []*node
+	var items []string
 	for _, d := range diags {
 		if d.Severity != hcl.DiagError || d.Subject == nil {
 			continue
@@ -91,38 +92,33 @@ func (w *workspace) takeOut(diags hcl.Diagnostics) bool {
 			continue
 		}
 		w.notes.add(n.origin, "not carried over: %s: %s: %s", describe(n), d.Summary, d.Detail)
-		switch {
-		case n.parent != nil && n.head == "default" && n.value != "null":
-			n.value = "null" // who uses it says what is missing
-		case n.parent != nil && n.head == "context" && n.parent.name() == "package":
-			w.leaveOut(n.parent) // another context would be another image
-		default:
-			w.leaveOut(n)
+		text := ""
+		if content := files[d.Subject.Filename]; d.Subject.CanSliceBytes(content) {
+			text = string(d.Subject.SliceBytes(content))
 		}
-		removed = true
+		nodes, items = append(nodes, n), append(items, text)
 	}
-	return removed
+	for i, n := range nodes {
+		w.leaveOut(n, items[i])
+	}
+	return len(nodes) > 0
 }
 
-// leaveOut removes a node; groups lose a package that is removed.
-func (w *workspace) leaveOut(n *node) {
-	w.detach(n)
-	name, ok := strings.CutPrefix(n.head, "package ")
-	if !ok {
-		return
-	}
-	bare := "package." + strings.Trim(name, `"`)
-	for _, d := range w.documents {
-		for _, b := range d.blocks {
-			for _, c := range b.children {
-				if len(c.items) > 0 {
-					c.items = slices.DeleteFunc(c.items, func(s string) bool {
-						return s == name || s == bare || strings.HasPrefix(s, bare+"[")
-					})
-					c.value = list(c.items)
-				}
-			}
-		}
+// leaveOut removes a node, or only what text is of it.
+func (w *workspace) leaveOut(n *node, text string) {
+	name := "package." + strings.TrimPrefix(text, ".")
+	rest := slices.DeleteFunc(slices.Clone(n.items), func(item string) bool {
+		return item == text || strings.HasPrefix(item, text+"[") || item == name || strings.HasPrefix(item, name+"[")
+	})
+	switch {
+	case text != "" && len(rest) > 0 && len(rest) < len(n.items):
+		n.items, n.value = rest, list(rest)
+	case n.parent != nil && n.head == "default" && n.value != "null":
+		n.value = "null" // who uses it says what is missing
+	case n.parent != nil && n.head == "context" && n.parent.name() == "package":
+		w.detach(n.parent) // another context would be another image
+	default:
+		w.detach(n)
 	}
 }
 
