@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/moby/sys/atomicwriter"
 	"github.com/spf13/cobra"
 
 	"github.com/stowage-build/stowage"
@@ -93,25 +94,8 @@ func (e *env) formatFile(root, name string, check bool) (bool, error) {
 	if check {
 		return true, nil
 	}
-	return true, replaceFile(path, after, info.Mode().Perm())
-}
-
-// replaceFile replaces a file's content by way of a temporary one beside it,
-// so that an interrupt leaves the old or the new content.
-func replaceFile(path string, content []byte, mode os.FileMode) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".stowage-fmt-*")
-	if err != nil {
-		return fmt.Errorf("format: %w", err)
+	if err := atomicwriter.WriteFile(path, after, info.Mode().Perm()); err != nil {
+		return true, fmt.Errorf("format %s: %w", path, err)
 	}
-	defer os.Remove(tmp.Name())
-	if _, err := tmp.Write(content); err != nil {
-		return fmt.Errorf("format %s: %w", path, err)
-	}
-	if err := tmp.Chmod(mode); err != nil {
-		return fmt.Errorf("format %s: %w", path, err)
-	}
-	if err := tmp.Close(); err != nil {
-		return fmt.Errorf("format %s: %w", path, err)
-	}
-	return os.Rename(tmp.Name(), path)
+	return true, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/moby/buildkit/util/resolver"
 	resolverconfig "github.com/moby/buildkit/util/resolver/config"
+	"github.com/moby/sys/atomicwriter"
 )
 
 // registriesFile says how to reach registries. Every client adds what its
@@ -44,19 +45,12 @@ func (c Config) shareRegistries() error {
 	}
 	content, err := json.Marshal(all)
 	if err == nil {
-		err = replace(registriesFile(c.Root), content)
+		err = atomicwriter.WriteFile(registriesFile(c.Root), content, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("tell the embedded builder of registries: %w", err)
 	}
 	return nil
-}
-
-func replace(path string, content []byte) error {
-	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }
 
 // readRegistries reads the file. One that is not there or is damaged says

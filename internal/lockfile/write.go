@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/moby/sys/atomicwriter"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/stowage-build/stowage/planner"
@@ -78,20 +79,5 @@ func write(path string, text []byte) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".stowage.lock.*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return atomicwriter.WriteFile(path, text, 0o644)
 }

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
+
+	"github.com/moby/sys/atomicwriter"
 )
 
 // cacheMagic starts a cache's file. Then come the root of the workspace and
@@ -60,7 +61,11 @@ func (c *cache) save() error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	if err := replaceFile(c.path, encodeRecords(c.root, c.with(fresh))); err != nil {
+	err := os.MkdirAll(filepath.Dir(c.path), 0o755)
+	if err == nil {
+		err = atomicwriter.WriteFile(c.path, encodeRecords(c.root, c.with(fresh)), 0o600)
+	}
+	if err != nil {
 		return fmt.Errorf("save fingerprints: %w", err)
 	}
 	return nil
@@ -158,23 +163,4 @@ func (d *decoder) signed() int64 {
 	d.bad = d.bad || n <= 0
 	d.take(uint64(max(n, 0)))
 	return v
-}
-
-// replaceFile puts a file in the place of another at once.
-func replaceFile(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".fingerprints-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }
