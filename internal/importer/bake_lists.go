@@ -181,27 +181,49 @@ func (p *bakePackage) addAttest() {
 	}
 }
 
-// addOutputs notes what says where results go: here commands do.
+// addOutputs takes over outputs that are files. Others are what commands do.
 func (p *bakePackage) addOutputs() {
 	x, ok := p.last("output")
 	if !ok {
 		return
 	}
 	for _, e := range p.elements(x) {
-		fields, _ := p.fields(e, p.scope)
-		kind, _ := field(fields, "type")
-		text, _ := kind.static()
-		push, _ := field(fields, "push")
-		pushed, _ := push.static()
-		switch {
-		case text == "registry" || text == "image" && pushed == "true":
-			p.notes.add(e.at, "output of %s: images are pushed by stowage apply --push", p.t.name)
-		case text == "docker":
-			p.notes.add(e.at, "output of %s: images are loaded into Docker by stowage apply --load", p.t.name)
-		case text == "cacheonly" || text == "image":
-			p.notes.add(e.at, "output of %s: what is built goes into the store", p.t.name)
-		default:
-			p.notes.add(e.at, "not carried over: output of %s: what is built goes into the store, from where stowage store export writes archives", p.t.name)
+		fields, ok := p.fields(e, p.scope)
+		if text, isText := p.template(e, p.scope); isText && len(text.split("=")) == 1 && len(text) > 0 {
+			fields, ok = []bakeField{{"dest", text, e.at}}, true // a directory
+		}
+		kind, hasKind := field(fields, "type")
+		name, _ := kind.static()
+		if !hasKind && ok {
+			name = "local"
+		}
+		p.addOutput(name, fields, e.at)
+	}
+}
+
+func (p *bakePackage) addOutput(kind string, fields []bakeField, at position) {
+	dest, hasDest := field(fields, "dest")
+	push, _ := field(fields, "push")
+	pushed, _ := push.static()
+	stdout, _ := dest.static()
+	switch {
+	case kind == "registry" || kind == "image" && pushed == "true":
+		p.notes.add(at, "output of %s: images are pushed by stowage apply --push", p.t.name)
+		return
+	case kind == "docker" && !hasDest:
+		p.notes.add(at, "output of %s: images are loaded into Docker by stowage apply --load", p.t.name)
+		return
+	case kind == "cacheonly" || kind == "image":
+		p.notes.add(at, "output of %s: what is built goes into the store", p.t.name)
+		return
+	case !hasDest || stdout == "-" || !slices.Contains([]string{"local", "tar", "oci", "docker"}, kind):
+		p.notes.add(at, "not carried over: output of %s: an output is local, tar, oci or docker, and goes to a file or directory", p.t.name)
+		return
+	}
+	p.out.add(block("output", kind, at, attribute("dest", dest.expression(), at)))
+	for _, f := range fields {
+		if !slices.Contains([]string{"type", "dest"}, f.key) {
+			p.notes.add(at, "not carried over: %s in output of %s", f.key, p.t.name)
 		}
 	}
 }
@@ -222,9 +244,9 @@ func (p *bakePackage) addRest() {
 				p.notes.add(e.at, "not carried over: entitlements of %s: allow it for a run, with stowage apply --allow %s", p.t.name, allow)
 			}
 		case "call":
-			p.notes.add(x.at, "not carried over: call of %s: a package is built", p.t.name)
+			p.notes.add(x.at, "not carried over: call of %s: stowage validate --check has the builder check all Dockerfiles", p.t.name)
 		default:
-			p.notes.add(x.at, "not carried over: %s of %s: bake's other versions may know it", name, p.t.name)
+			p.notes.add(x.at, "not carried over: %s of %s: there is nothing like it", name, p.t.name)
 		}
 	}
 }
