@@ -54,6 +54,8 @@ type task struct {
 	// platforms are, of index and push steps, those that the store has.
 	platforms []string
 	overwrite bool
+	// anew says that some of them were built although they exist.
+	anew bool
 
 	state state
 	// attempts counts those started; faults and failures those that failed, by

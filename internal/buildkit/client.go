@@ -35,6 +35,9 @@ type Options struct {
 	TLS      *TLS
 	// Store is where dependencies come from and images go.
 	Store content.Store
+	// Insecure are hosts of registries to which images may be pushed over plain
+	// http, or with a certificate that nobody vouches for.
+	Insecure []string
 }
 
 // Client builds on one daemon. It is safe for concurrent use.
@@ -44,6 +47,7 @@ type Client struct {
 	store    content.Store
 	buildkit *client.Client
 	auth     session.Attachable
+	insecure []string
 	info     Info
 }
 
@@ -68,7 +72,7 @@ func New(ctx context.Context, opts Options) (*Client, error) {
 		return nil, fmt.Errorf("connect to builder %s: %w", opts.Endpoint, err)
 	}
 	c := &Client{
-		endpoint: opts.Endpoint, tls: opts.TLS, store: opts.Store, buildkit: bk,
+		endpoint: opts.Endpoint, tls: opts.TLS, store: opts.Store, buildkit: bk, insecure: opts.Insecure,
 		auth: authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{
 			AuthConfigProvider: authprovider.LoadAuthConfig(config.LoadDefaultConfigFile(nil)),
 		}),
@@ -108,7 +112,7 @@ func (c *Client) ask(ctx context.Context, limit time.Duration) (Info, error) {
 	defer cancel()
 	workers, err := c.buildkit.ListWorkers(waiting)
 	if err != nil {
-		refused := c.explainTLS(err)
+		refused := c.refusedTLS(ctx, err)
 		switch {
 		case refused != nil:
 			return Info{}, fmt.Errorf("connect to builder %s: %w", c.endpoint, refused)

@@ -1,9 +1,15 @@
 package buildkit
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"net/url"
+	"os"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // tlsError is a connection that the two sides' TLS settings forbid: trying
@@ -21,10 +27,62 @@ var (
 	noSAN    = regexp.MustCompile(`x509: cannot validate certificate for (\S+) because it doesn't contain any IP SANs`)
 )
 
-// explainTLS says what is wrong with certificates, nil if nothing is. gRPC
-// hands on only the text of Go's crypto/tls.
-func (c *Client) explainTLS(err error) error {
-	text := err.Error()
+// brokenOff matches connections that ended before the other side could say why.
+var brokenOff = regexp.MustCompile(`broken pipe|connection reset by peer|EOF|use of closed network connection`)
+
+// refusedTLS says what is wrong with certificates, nil if nothing is. gRPC hands
+// on only the text of Go's crypto/tls, and not even that when the other side has
+// hung up on what gRPC sends first: then it is asked again by a connection that
+// only listens.
+func (c *Client) refusedTLS(ctx context.Context, err error) error {
+	if refused := c.explainTLS(err, err.Error()); refused != nil {
+		return refused
+	}
+	if c.tls == nil || !brokenOff.MatchString(err.Error()) {
+		return nil
+	}
+	if heard := c.listen(ctx); heard != nil {
+		return c.explainTLS(err, heard.Error())
+	}
+	return nil
+}
+
+// listenTimeout is how long a server may take to refuse a certificate.
+const listenTimeout = 2 * time.Second
+
+// listen makes a TLS connection and returns what the other side ends it with.
+func (c *Client) listen(ctx context.Context) error {
+	u, err := url.Parse(c.endpoint)
+	if err != nil {
+		return nil
+	}
+	settings := &tls.Config{ServerName: c.tls.ServerName, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12}
+	if settings.ServerName == "" {
+		settings.ServerName = u.Hostname()
+	}
+	if pem, err := os.ReadFile(c.tls.CA); err == nil {
+		settings.RootCAs = x509.NewCertPool()
+		settings.RootCAs.AppendCertsFromPEM(pem)
+	}
+	if pair, err := tls.LoadX509KeyPair(c.tls.Cert, c.tls.Key); err == nil {
+		settings.Certificates = []tls.Certificate{pair}
+	}
+	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
+	defer cancel()
+	conn, err := (&tls.Dialer{Config: settings}).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetReadDeadline(time.Now().Add(listenTimeout)); err != nil {
+		return err
+	}
+	_, err = conn.Read(make([]byte, 1))
+	return err
+}
+
+// explainTLS says what is wrong by the text of an error.
+func (c *Client) explainTLS(err error, text string) error {
 	say := func(format string, args ...any) error { return &tlsError{fmt.Sprintf(format, args...), err} }
 	if m := validFor.FindStringSubmatch(text); m != nil {
 		return say("the builder's certificate is for %s, not for %s: write its name into tls { server_name = … }, or give it a certificate for %[2]s", m[1], m[2])

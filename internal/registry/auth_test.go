@@ -241,7 +241,8 @@ func TestBearerTokenExpires(t *testing.T) {
 	m := machine(t, registry.Options{Keychain: keys{s.host, "user", password}})
 	ref := s.host + "/acme/app:1"
 	for i, verb := range []string{"GET manifests", "HEAD manifests", "PUT manifests", "HEAD blobs", "POST blobs", "PUT blobs"} {
-		put(t, m, ref, fake.ImageSpec{Platform: "linux/amd64", Layers: []string{fmt.Sprint(i)}})
+		large := strings.Repeat(fmt.Sprint(i), 100_000) // what is small is not asked for
+		put(t, m, ref, fake.ImageSpec{Platform: "linux/amd64", Layers: []string{large}})
 		s.mu.Lock()
 		s.expired = request(verb)
 		s.mu.Unlock()

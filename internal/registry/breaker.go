@@ -10,10 +10,11 @@ import (
 )
 
 const (
-	// breakAfter is how many requests to a host must fail in a row, by faults
-	// that may pass, before it is left alone. It is more than one request's
-	// tries.
-	breakAfter = 2 * DefaultTries
+	// breakAfter is how many requests to a host must fail in a row before it is
+	// left alone; breakUnknownAfter how many to one that has never answered,
+	// which is more than one request's tries.
+	breakAfter        = 3
+	breakUnknownAfter = 2 * DefaultTries
 	// patienceIntervals is how long a host that has answered before is waited
 	// for, in intervals of the retry policy: a minute by default.
 	patienceIntervals = 240
@@ -27,8 +28,8 @@ const (
 // breakerTransport is the circuit breaker of one host. It is
 //
 //   - closed: requests pass;
-//   - open, since breakAfter requests have failed in a row: requests wait, and
-//     one at a time asks whether the host is back;
+//   - open, since some requests in a row have failed: requests wait, and one at
+//     a time is sent to find out whether the host is back;
 //   - given up, when it has been open for patience, or at once if the host has
 //     never answered: requests get the last fault without being sent, but for
 //     one now and then, which closes it if it succeeds.
@@ -81,35 +82,49 @@ func (t *breakerTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	if req.URL.Host != t.host {
 		return t.inner.RoundTrip(req)
 	}
-	pass, probe, err := t.enter(req.Context())
-	if err != nil {
-		return nil, err
+	repeatable := req.Context().Value(onceKey{}) == nil && (req.Body == nil || req.GetBody != nil)
+	for {
+		pass, probe, err := t.enter(req.Context())
+		if err != nil {
+			return nil, err
+		}
+		if !pass {
+			return t.lastAnswer(req)
+		}
+		if err := rewind(req); err != nil {
+			t.leave(probe)
+			return nil, err
+		}
+		resp, err := t.inner.RoundTrip(req)
+		if req.Context().Err() != nil {
+			t.leave(probe)
+			return resp, err
+		}
+		failed, ok := failure(resp, err)
+		if !ok {
+			t.succeed(probe)
+			return resp, err
+		}
+		if !t.fail(failed, probe) || !repeatable {
+			return resp, err
+		}
 	}
-	if !pass {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		return t.last.answer(req)
-	}
-	resp, err := t.inner.RoundTrip(req)
-	if req.Context().Err() != nil {
-		t.leave(probe)
-		return resp, err
-	}
-	if failed, ok := failure(resp, err); ok {
-		t.fail(failed, probe)
-	} else {
-		t.succeed(probe)
-	}
-	return resp, err
 }
 
-// failure is how a request failed, if it did by a fault that may pass. The
-// answer can be read all the same.
+func (t *breakerTransport) lastAnswer(req *http.Request) (*http.Response, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last.answer(req)
+}
+
+// failure is how a request failed, if the whole host seems to be away or
+// overloaded. An answer can be read all the same. 500 is mostly about the one
+// request, and a host that wants to be left alone for long is not waited for.
 func failure(resp *http.Response, err error) (fault, bool) {
 	if err != nil {
 		return fault{err: err}, temporaryFault(err)
 	}
-	if !temporaryStatus(resp.StatusCode) {
+	if !temporaryStatus(resp.StatusCode) || resp.StatusCode == http.StatusInternalServerError || retryAfter(resp) > maxRetryAfter {
 		return fault{}, false
 	}
 	kept, _ := io.ReadAll(io.LimitReader(resp.Body, maxKept)) // what there is of it
@@ -145,7 +160,7 @@ func (t *breakerTransport) enter(ctx context.Context) (pass, probe bool, err err
 func (t *breakerTransport) look(now time.Time) (pass, probe bool, wait time.Duration, changed <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	patience := patienceIntervals * t.policy.interval
+	patience := t.patience()
 	switch {
 	case now.Before(t.held):
 		return false, false, t.held.Sub(now), t.changed
@@ -172,26 +187,34 @@ func (t *breakerTransport) succeed(probe bool) {
 	}
 }
 
-func (t *breakerTransport) fail(f fault, probe bool) {
+// fail counts a failure, and reports whether the host is waited for now.
+func (t *breakerTransport) fail(f fault, probe bool) (waiting bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
 	t.last = f
 	t.failures++
-	if asked := retryAfter(&http.Response{Header: f.header}); asked > 0 && asked <= maxRetryAfter {
+	if asked := retryAfter(&http.Response{Header: f.header}); asked > 0 {
 		t.held = now.Add(asked)
+	}
+	enough := breakUnknownAfter
+	if t.answered {
+		enough = breakAfter
 	}
 	switch {
 	case probe:
 		t.pause = min(2*t.pause, maxInterval)
 		t.next = now.Add(t.pause)
 		t.tell(true)
-	case !t.open && t.failures >= breakAfter:
+	case !t.open && t.failures >= enough:
 		t.open, t.since = true, now
 		t.pause = probeIntervals * t.policy.interval
 		t.next = now.Add(t.pause)
 	}
+	return t.open && t.answered && now.Sub(t.since) < t.patience()
 }
+
+func (t *breakerTransport) patience() time.Duration { return patienceIntervals * t.policy.interval }
 
 // leave gives up a probe whose caller has gone.
 func (t *breakerTransport) leave(probe bool) {

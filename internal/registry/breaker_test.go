@@ -79,8 +79,33 @@ func TestHostThatComesBack(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if s.seen > 330 {
+		if s.seen > 220 {
 			t.Errorf("%d requests were sent", s.seen)
+		}
+	})
+}
+
+// TestOneRequestWaits: as long as many do.
+func TestOneRequestWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &switched{}
+		rt := breaking(s)
+		if _, err := ask(t, t.Context(), rt, "http://r.example/v2/"); err != nil {
+			t.Fatal(err)
+		}
+		s.set(true)
+		time.AfterFunc(40*time.Second, func() { s.set(false) })
+		if _, err := ask(t, t.Context(), rt, "http://r.example/v2/a/manifests/1"); err != nil {
+			t.Errorf("error is %v", err)
+		}
+		s.set(true)
+		started := time.Now()
+		req, err := http.NewRequestWithContext(once(t.Context()), http.MethodPut, "http://r.example/v2/x", strings.NewReader("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := rt.RoundTrip(req); !errors.Is(err, syscall.ECONNREFUSED) || time.Since(started) > time.Second {
+			t.Errorf("what is not to be repeated: %v after %v", err, time.Since(started))
 		}
 	})
 }

@@ -42,8 +42,15 @@ func fail(op string, tag name.Tag, err error) error {
 		return nil
 	}
 	host := tag.RegistryStr()
-	return &Error{Op: op, Ref: tag.String(), Host: host, Hint: hint(host, err), Err: err}
+	failed := &Error{Op: op, Ref: tag.String(), Host: host, Hint: hint(host, err), Err: err}
+	if op == "pull" && errors.Is(err, errLostBlob) {
+		failed.Hint = host + " has lost a part of the image: build it again with --force, and push it"
+	}
+	return failed
 }
+
+// errLostBlob marks blobs of an image that the registry does not have.
+var errLostBlob = errors.New("the registry does not have it")
 
 // hideQuery removes what may be a credential from the URL of a failed request:
 // signatures of download links, states of uploads. It is for errors as they

@@ -161,6 +161,9 @@ func (p *puller) blob(ctx context.Context, desc ocispec.Descriptor) error {
 			return p.copy(ctx, desc, func() (io.ReadCloser, error) { return repo.open(ctx, client, desc.Digest) })
 		})
 	})
+	if errors.Is(err, errdefs.ErrNotFound) {
+		return fmt.Errorf("fetch blob %s: %w: %w", desc.Digest, errLostBlob, err)
+	}
 	if err != nil {
 		return fmt.Errorf("fetch blob %s: %w", desc.Digest, err)
 	}

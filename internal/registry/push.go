@@ -80,6 +80,11 @@ func (r *Registry) push(ctx context.Context, tag name.Tag, ref string, opts exec
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
+	if p.anew = opts.Anew; p.anew && !opts.NoIndex {
+		if err := p.images(ctx, p.chosen(order)); err != nil {
+			return ocispec.Descriptor{}, err
+		}
+	}
 	if p.alone = opts.NoIndex; p.alone {
 		return ocispec.Descriptor{}, p.images(ctx, p.chosen(order))
 	}
@@ -100,14 +105,17 @@ func (p *pusher) chosen(platforms []string) []ocispec.Descriptor {
 // pusher is one Push.
 type pusher struct {
 	*repository
-	tag     string
-	known   *known
+	tag   string
+	known *known
+	// from has the images; nil says that the repository has them already.
 	from    content.Provider
 	local   *ocispec.Index
 	merging imageindex.Merging
 	// all are platforms that others may push at the same time, under the same
 	// tag and of the same inputs.
 	all []string
+	// anew says that what the registry seems to have is not to be relied on.
+	anew bool
 	// alone says that no index will tell what is about the images.
 	alone bool
 	// done are the images that were pushed.
@@ -233,7 +241,7 @@ func (p *pusher) image(ctx context.Context, d ocispec.Descriptor) error {
 	if err != nil {
 		return err
 	}
-	if there != d.Digest {
+	if there != d.Digest || p.anew {
 		if err := p.manifest(ctx, tag, d); err != nil {
 			return err
 		}
@@ -250,6 +258,9 @@ func (p *pusher) image(ctx context.Context, d ocispec.Descriptor) error {
 // the registry says that a blob is missing after all, what is known of them, or
 // what it said itself, was wrong, and they are sent again.
 func (p *pusher) manifest(ctx context.Context, id string, d ocispec.Descriptor) error {
+	if p.from == nil {
+		return p.point(ctx, id, d)
+	}
 	data, err := content.ReadBlob(ctx, p.from, d)
 	if err != nil {
 		return fmt.Errorf("read manifest %s from the store: %w", d.Digest, err)

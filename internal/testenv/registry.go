@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -143,6 +144,30 @@ func (r *Registry) Wipe() error {
 		return fmt.Errorf("wipe registry %s: %w", r.Host, err)
 	}
 	return r.Start()
+}
+
+// Lose removes the newest large blob's content from the registry's data. It is
+// claimed to be there by what refers to it.
+func (r *Registry) Lose() error {
+	const large = 200_000
+	found, err := filepath.Glob(filepath.Join(r.data(), "docker/registry/v2/blobs/sha256/*/*/data"))
+	if err != nil {
+		return err
+	}
+	newest, when := "", time.Time{}
+	for _, path := range found {
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if info.Size() > large && info.ModTime().After(when) {
+			newest, when = path, info.ModTime()
+		}
+	}
+	if newest == "" {
+		return fmt.Errorf("registry %s has no blob larger than %d bytes", r.Host, large)
+	}
+	return os.Remove(newest)
 }
 
 // Remote is how go-containerregistry reaches the registry: by its certificate

@@ -88,9 +88,10 @@ func (s *script) end() {
 
 // Commands are commands for scripts that Setup has set up:
 //
-//	registry start|start-secure|stop|restart|wipe [NAME]
+//	registry start|start-secure|stop|restart|wipe|lose [NAME]
 //	  a registry whose host is in the variable NAME, REGISTRY by default. To
-//	  reach a secure one, SSL_CERT_FILE and ~/.docker/config.json are set.
+//	  reach a secure one, SSL_CERT_FILE and ~/.docker/config.json are set. lose
+//	  removes a blob of the last image from its data.
 //	baseimage [NAME]
 //	  push busybox:1 for linux/amd64 and linux/arm64 to that registry
 //	podman start|stop
@@ -106,7 +107,7 @@ func (s *script) end() {
 //	  what it does with the next requests of a method for KIND (manifests or
 //	  blobs): a status; STATUS+SECONDS with Retry-After; cut, in the middle of
 //	  the request; wrong, another content; slow, a little late; have, as if it
-//	  were there. TIMES is a number or always
+//	  were there. METHOD and KIND may be any. TIMES is a number or always
 //	faults off
 //	  everything passes
 //	leaks before|after

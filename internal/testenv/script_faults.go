@@ -44,7 +44,8 @@ func faultsCommand(ts *testscript.TestScript, neg bool, args []string) {
 func faultFor(method, kind string, times int64, do func(http.ResponseWriter, *http.Request) bool) func(http.ResponseWriter, *http.Request) bool {
 	var seen atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request) bool {
-		if r.Method != method || !strings.Contains(r.URL.Path, "/"+kind+"/") || seen.Add(1) > times {
+		asked := (method == "any" || r.Method == method) && (kind == "any" || strings.Contains(r.URL.Path, "/"+kind+"/"))
+		if !asked || seen.Add(1) > times {
 			return false
 		}
 		return do(w, r)

@@ -8,7 +8,7 @@ import (
 )
 
 func registryCommand(ts *testscript.TestScript, neg bool, args []string) {
-	s := scriptOf(ts, !neg && (len(args) == 1 || len(args) == 2), "registry start|start-secure|stop|restart|wipe [NAME]")
+	s := scriptOf(ts, !neg && (len(args) == 1 || len(args) == 2), "registry start|start-secure|stop|restart|wipe|lose [NAME]")
 	name := nameIn(args[1:])
 	switch args[0] {
 	case "start", "start-secure":
@@ -19,8 +19,10 @@ func registryCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(s.registry(ts, name).Restart())
 	case "wipe":
 		ts.Check(s.registry(ts, name).Wipe())
+	case "lose":
+		ts.Check(s.registry(ts, name).Lose())
 	default:
-		ts.Fatalf("registry %s: want start, start-secure, stop, restart or wipe", args[0])
+		ts.Fatalf("registry %s: want start, start-secure, stop, restart, wipe or lose", args[0])
 	}
 }
 
