@@ -192,6 +192,9 @@ func (p *bakePackage) addOutputs() {
 		if text, isText := p.template(e, p.scope); isText && len(text.split("=")) == 1 && len(text) > 0 {
 			fields, ok = []bakeField{{"dest", text, e.at}}, true // a directory
 		}
+		if value, known := p.textValue(e, p.example); !ok && known && !strings.Contains(value, "=") {
+			fields, ok = []bakeField{{"dest", template{{expr: p.text(e, p.scope), x: e}}, e.at}}, true // one that is computed
+		}
 		kind, hasKind := field(fields, "type")
 		name, _ := kind.static()
 		if !hasKind && ok {
