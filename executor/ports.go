@@ -14,7 +14,7 @@ import (
 // Builder runs builds. Implementations are safe for concurrent use.
 type Builder interface {
 	// Build builds one node and returns the image it made, whose blobs are
-	// all in the store, or in the registry if the request says so. progress is called from one goroutine at a time and
+	// all in the store. progress is called from one goroutine at a time and
 	// must not block; it is not called after Build has returned.
 	//
 	// A failed instruction is a *BuildError. An error for which Transient
@@ -43,11 +43,8 @@ type BuildRequest struct {
 	Labels         map[string]string
 	// Annotations are set on the image manifest.
 	Annotations map[string]string
-	// PushTo, when set, is the repository to which the builder pushes the image
-	// by its digest. The store gets nothing then.
-	PushTo string
 	// Images are dependencies: the name a Dockerfile uses, and the manifest
-	// that it stands for.
+	// in the store that it stands for.
 	Images []NamedImage
 	// Archives are files of images in the context, besides Files.
 	Archives []Archive
@@ -116,9 +113,6 @@ type NamedImage struct {
 	Name       string
 	Platform   string
 	Descriptor ocispec.Descriptor
-	// Repository is where the builder gets the manifest, by its digest; "" is
-	// the store.
-	Repository string
 }
 
 // Archive is a file of images in a context. The same images give the same
@@ -138,9 +132,7 @@ type Secret struct {
 	Value func() ([]byte, error)
 }
 
-// BuildResult is a built image. All blobs are in the store. After a build with
-// PushTo they are in that repository, and Manifest alone is set: to what was
-// pushed, an image manifest or an index of one and its attestations.
+// BuildResult is a built image. All blobs are in the store.
 type BuildResult struct {
 	// Manifest is the image manifest, its Platform set.
 	Manifest ocispec.Descriptor
