@@ -108,7 +108,10 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		Provenance: executor.Provenance{Revision: revision, Source: w.sources.RemoteURL(ctx), GoVersion: version},
 		Proxies:    w.opts.proxies(),
 		CacheAttrs: w.opts.cacheAttrs,
-	}, ports, executor.Options{Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast, Patience: opts.BuilderWait})
+	}, ports, executor.Options{
+		Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast, Patience: opts.BuilderWait,
+		Offline: plan.Options["offline"] == true,
+	})
 	if forgotten := remembered.End(result, w.opts.Now()); forgotten != nil && result != nil {
 		result.Warnings = append(result.Warnings, forgotten.Error())
 	}

@@ -47,6 +47,9 @@ type Options struct {
 	// Patience is how long builds wait for lost builders when no other suits
 	// them. 0 is DefaultPatience.
 	Patience time.Duration
+	// Offline asks no registry for images of builds. Pulls and pushes that are
+	// in the plan are made.
+	Offline bool
 	// LogTail is how many of the last lines a failure keeps. Less than 1 is
 	// DefaultLogTail.
 	LogTail int

@@ -24,7 +24,7 @@ func (w *worker) build(ctx context.Context, t *task) (Status, ocispec.Descriptor
 	}
 	locker, ok := w.ports.Store.(NodeLocker)
 	if !ok {
-		return w.make(ctx, t)
+		return w.obtain(ctx, t)
 	}
 	unlock, err := locker.LockNode(ctx, t.pkg.Ref, t.step.Platform)
 	switch {
@@ -32,17 +32,21 @@ func (w *worker) build(ctx context.Context, t *task) (Status, ocispec.Descriptor
 		return "", ocispec.Descriptor{}, ctx.Err()
 	case err != nil: // at worst it is built twice
 		w.feed.warn(t, err)
-		return w.make(ctx, t)
+		return w.obtain(ctx, t)
 	}
 	defer unlock()
 	if desc, found, err := w.built(ctx, t); found || err != nil {
 		return StatusReused, desc, err
 	}
-	return w.make(ctx, t)
+	return w.obtain(ctx, t)
 }
 
-// built finds the node in the store.
+// built finds the node in the store, or in the registry if that is where it is
+// to be.
 func (w *worker) built(ctx context.Context, t *task) (ocispec.Descriptor, bool, error) {
+	if t.direct() {
+		return w.published(ctx, t)
+	}
 	desc, found, err := w.stored(ctx, t.pkg, t.step.Platform)
 	if err != nil {
 		return ocispec.Descriptor{}, false, fmt.Errorf("look up %s in the store: %w", t.pkg.Ref, err)
@@ -68,9 +72,16 @@ func (w *worker) make(ctx context.Context, t *task) (Status, ocispec.Descriptor,
 	}
 	took := w.ports.Clock().Sub(started)
 	t.log.note("built %s in %s", res.Manifest.Digest, took)
-	if err := w.keep(ctx, t, res); err != nil {
+	if t.direct() {
+		res, err = w.pushed(ctx, t, res)
+	} else {
+		err = w.keep(ctx, t, res)
+	}
+	if err != nil {
+		t.log.note("attempt %d failed: %v", t.attempts, err)
 		return "", ocispec.Descriptor{}, err
 	}
+	w.recordResolved(ctx, t, res)
 	w.record(t, took)
 	return StatusBuilt, res.Manifest, nil
 }
@@ -89,8 +100,13 @@ func (w *worker) record(t *task, took time.Duration) {
 	if err := r.RecordDuration(t.pkg.Image, t.step.Platform, took); err != nil {
 		w.feed.warn(t, fmt.Errorf("record how long %s took: %w", t.node(), err))
 	}
-	inputs := w.specs.Inputs(t.step.Package)
-	if inputs == nil {
+	w.recordInputs(t)
+}
+
+// recordInputs keeps what the package is made of now, for the next plan.
+func (w *worker) recordInputs(t *task) {
+	r, inputs := w.ports.Recorder, w.specs.Inputs(t.step.Package)
+	if r == nil || inputs == nil {
 		return
 	}
 	if err := r.RecordInputs(t.pkg.Image, inputs); err != nil {
@@ -102,6 +118,9 @@ func (w *worker) record(t *task, took time.Duration) {
 func (w *worker) request(ctx context.Context, t *task) (*BuildRequest, error) {
 	req := t.spec.Request
 	req.Images = slices.Clone(req.Images)
+	if t.direct() {
+		return &req, w.requestDirect(t, &req)
+	}
 	for _, use := range t.spec.Uses {
 		desc, err := w.image(ctx, node{use.Package, use.Platform})
 		if err != nil {
@@ -131,12 +150,18 @@ func (w *worker) pinBases(ctx context.Context, bases []planner.Base, req *BuildR
 				continue
 			}
 		}
-		if req.RemoteContexts == nil {
-			req.RemoteContexts = map[string]string{}
-		}
-		req.RemoteContexts[base.Name] = "docker-image://" + base.Ref + "@" + base.Digest
+		req.addRemote(base)
 	}
 	return nil
+}
+
+// addRemote has the builder take an external image from the registry, by the
+// digest that it is locked to.
+func (r *BuildRequest) addRemote(base planner.Base) {
+	if r.RemoteContexts == nil {
+		r.RemoteContexts = map[string]string{}
+	}
+	r.RemoteContexts[base.Name] = "docker-image://" + base.Ref + "@" + base.Digest
 }
 
 // solve runs the builder, for as long as the package allows.

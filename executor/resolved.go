@@ -92,6 +92,9 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 	for _, a := range p.Archives {
 		spec.Archives = append(spec.Archives, archiveSpec(a))
 	}
+	if mayCutOff(p, platform) {
+		spec.ResolvedHash = resolvedHash(p, platform)
+	}
 	s.contexts(p, &spec.Request)
 	for _, secret := range p.Secrets {
 		spec.Request.Secrets = append(spec.Request.Secrets, Secret{

@@ -13,13 +13,16 @@ type Status string
 
 // The ways for a step to end. The first block is success.
 const (
-	StatusBuilt   Status = "built"
-	StatusReused  Status = "reused" // it was there, or another run built it meanwhile
-	StatusPulled  Status = "pulled"
-	StatusIndexed Status = "indexed"
-	StatusPushed  Status = "pushed"
-	StatusTagged  Status = "tagged"
-	StatusLoaded  Status = "loaded"
+	StatusBuilt  Status = "built"
+	StatusReused Status = "reused" // it was there, or another run built it meanwhile
+	// StatusUnchanged is a build that was not made: what it is made of came out
+	// as in an earlier build, whose image got the node's tag.
+	StatusUnchanged Status = "unchanged"
+	StatusPulled    Status = "pulled"
+	StatusIndexed   Status = "indexed"
+	StatusPushed    Status = "pushed"
+	StatusTagged    Status = "tagged"
+	StatusLoaded    Status = "loaded"
 
 	StatusFailed    Status = "failed"
 	StatusSkipped   Status = "skipped"   // something it needs failed

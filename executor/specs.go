@@ -28,6 +28,10 @@ type BuildSpec struct {
 	Bases []planner.Base
 	// Archives are files of images that are put into the context.
 	Archives []ArchiveSpec
+	// ResolvedHash returns the build's resolved hash (64 hex digits; "" when it
+	// has none), given the digests of the image manifests that it uses. It is
+	// nil when the build is always to be made.
+	ResolvedHash func(image func(ImageUse) (string, error)) (string, error)
 	// NativeOnly, when set, is the only native platform of a builder that the
 	// build may run on: that of a FROM --platform=$BUILDPLATFORM.
 	NativeOnly string

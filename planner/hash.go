@@ -62,12 +62,15 @@ const hashVersion = "stowage inputs 1\n"
 const tagDigits = 40
 
 // sum hashes inputs in their canonical encoding.
-func sum(list []Input) string {
-	size := len(hashVersion)
+func sum(list []Input) string { return encode(hashVersion, list) }
+
+// encode hashes inputs in the canonical encoding of a version.
+func encode(version string, list []Input) string {
+	size := len(version)
 	for _, in := range list {
 		size += len(in.Kind) + len(in.Name) + len(in.Digest) + 3*binary.MaxVarintLen16
 	}
-	text := append(make([]byte, 0, size), hashVersion...)
+	text := append(make([]byte, 0, size), version...)
 	for _, in := range list {
 		text = appendString(text, in.Kind)
 		text = appendString(text, in.Name)

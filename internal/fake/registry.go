@@ -23,7 +23,7 @@ type Registry struct {
 	*remote
 
 	// Fail, when set, is asked before each operation ("lookup", "pull",
-	// "push", "tag", "attach") and may make it fail. Set it before the registry is used.
+	// "push", "push-resolved", "tag", "attach") and may make it fail. Set it before the registry is used.
 	Fail func(op, ref string) error
 
 	store *Store
@@ -267,4 +267,33 @@ func (r *Registry) Tag(_ context.Context, ref, tag string) error {
 	repository := ref[:strings.LastIndex(ref, ":")]
 	r.tags[repository+":"+tag] = dgst
 	return nil
+}
+
+// PushResolved is executor.ResolvedPusher's.
+func (r *Registry) PushResolved(ctx context.Context, ref string) error {
+	if err := r.begin("push-resolved", ref); err != nil {
+		return err
+	}
+	idx := r.store.Index(ref)
+	if idx == nil {
+		return fmt.Errorf("push %s: %w", ref, errdefs.ErrNotFound)
+	}
+	if _, there := r.Tags()[ref]; there || !r.has(ctx, idx) {
+		return nil
+	}
+	data, desc, err := imageindex.Marshal(idx)
+	if err != nil {
+		return err
+	}
+	r.put(desc.Digest, data)
+	r.point(ref, desc.Digest)
+	return nil
+}
+
+// has reports whether the manifests that idx names are there.
+func (r *Registry) has(ctx context.Context, idx *ocispec.Index) bool {
+	return !slices.ContainsFunc(idx.Manifests, func(d ocispec.Descriptor) bool {
+		_, err := r.ReadBlob(ctx, d.Digest)
+		return err != nil
+	})
 }

@@ -194,3 +194,23 @@ func (s *Store) PutIndex(ctx context.Context, ref string, platforms []string, an
 	s.set(ref, idx)
 	return desc, nil
 }
+
+// FindNode is executor.NodeFinder's.
+func (s *Store) FindNode(ctx context.Context, ref, hash, platform string) (*executor.BuildResult, error) {
+	if err := s.fail("find-node", ref); err != nil {
+		return nil, err
+	}
+	idx := s.Index(ref)
+	if idx == nil || idx.Annotations[planner.AnnotationHash] != hash {
+		return nil, nil
+	}
+	image, ok := imageindex.Find(idx, platform)
+	if !ok {
+		return nil, nil
+	}
+	result := &executor.BuildResult{Manifest: image, Attestations: imageindex.Attestations(idx, image.Digest)}
+	if s.complete(ctx, append([]ocispec.Descriptor{image}, result.Attestations...)) != nil {
+		return nil, nil
+	}
+	return result, nil
+}

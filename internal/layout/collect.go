@@ -55,8 +55,8 @@ type CollectedImage struct {
 type Collected struct {
 	// Images in the order of references.
 	Images []CollectedImage `json:"images"`
-	// Artifacts is how many lists of artifacts were removed, whose image is
-	// gone.
+	// Artifacts is how many lists of artifacts, and records of resolved hashes,
+	// were removed, whose image is gone.
 	Artifacts int `json:"artifacts"`
 	// Blobs and Bytes are files that were removed and their size.
 	Blobs int   `json:"blobs"`

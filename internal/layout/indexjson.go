@@ -118,12 +118,12 @@ func (c *catalog) without(refs map[string]bool) *ocispec.Index {
 	return &idx
 }
 
-// refs returns the references of images, sorted: not those of the lists of
-// what is about them.
+// refs returns the references of images, sorted: not those of entries that are
+// about them.
 func (c *catalog) refs() []string {
 	refs := make([]string, 0, len(c.byRef))
 	for ref := range c.byRef {
-		if !imageindex.IsReferrersRef(ref) {
+		if !isAbout(ref) {
 			refs = append(refs, ref)
 		}
 	}

@@ -38,7 +38,7 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if imageindex.IsReferrersRef(ref) {
+		if isAbout(ref) {
 			continue // about another entry
 		}
 		e := Entry{Ref: ref, Digest: desc.Digest, Hash: desc.Annotations[planner.AnnotationHash], Platforms: []string{}}
@@ -69,7 +69,7 @@ func (s *Store) RefsOfHash(_ context.Context, repository, hash string) ([]string
 	}
 	var refs []string
 	for ref, desc := range c.byRef {
-		if strings.HasPrefix(ref, repository+":") && strings.HasPrefix(desc.Annotations[planner.AnnotationHash], hash) {
+		if strings.HasPrefix(ref, repository+":") && !isAbout(ref) && strings.HasPrefix(desc.Annotations[planner.AnnotationHash], hash) {
 			refs = append(refs, ref)
 		}
 	}

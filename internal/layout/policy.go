@@ -180,8 +180,8 @@ func (p *policy) references(c *collector, current *catalog) (map[digest.Digest]i
 		}
 	}
 	for _, desc := range current.index.Manifests {
-		if ref := refOf(desc); counted[ref] || subjectOf(ref) != "" {
-			continue // artifacts about nothing go, and those about parts of images are small
+		if ref := refOf(desc); counted[ref] || isAbout(ref) {
+			continue // what is about nothing goes, and what is about parts of images is small
 		}
 		if err := c.closures.add(other, desc.Digest); err != nil {
 			return nil, err
@@ -194,12 +194,12 @@ func (p *policy) references(c *collector, current *catalog) (map[digest.Digest]i
 }
 
 // orphans adds the lists of artifacts whose subject is not in what stays of
-// current.
+// current, and the records of resolved hashes whose image is not.
 func (c *collector) orphans(current *catalog, used *inUse, s *selection) error {
 	stays := reach{}
 	for _, desc := range current.index.Manifests {
 		ref := refOf(desc)
-		if s.refs[ref] || subjectOf(ref) != "" {
+		if s.refs[ref] || isAbout(ref) {
 			continue
 		}
 		if err := c.closures.add(stays, desc.Digest); err != nil {
@@ -211,10 +211,30 @@ func (c *collector) orphans(current *catalog, used *inUse, s *selection) error {
 			return err
 		}
 	}
-	for ref := range current.byRef {
-		if subject := subjectOf(ref); subject != "" && !stays.has(subject) && !used.refs[ref] {
+	for ref, desc := range current.byRef {
+		if !isAbout(ref) || used.refs[ref] {
+			continue
+		}
+		whole, err := c.hasAll(stays, ref, desc.Digest)
+		if err != nil {
+			return err
+		}
+		if !whole {
 			s.refs[ref] = true
 		}
 	}
 	return nil
+}
+
+// hasAll reports whether stays has what the entry ref is about.
+func (c *collector) hasAll(stays reach, ref string, dgst digest.Digest) (bool, error) {
+	if subject := subjectOf(ref); subject != "" {
+		return stays.has(subject), nil
+	}
+	children, err := c.closures.of(dgst)
+	if err != nil {
+		return false, err
+	}
+	lost := slices.ContainsFunc(children, func(ch child) bool { return !stays.has(ch.digest) })
+	return len(children) > 0 && !lost, nil
 }

@@ -11,6 +11,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stowage-build/stowage/internal/imageindex"
+	"github.com/stowage-build/stowage/planner"
 )
 
 // Match returns the references in the store, sorted, that one of the patterns
@@ -117,6 +118,11 @@ func subjectOf(ref string) digest.Digest {
 	}
 	return digest.NewDigestFromEncoded(digest.SHA256, ref[strings.LastIndex(ref, "-")+1:])
 }
+
+// isAbout reports whether the entry ref is about images that have other
+// references, so that it goes when these do: a list of artifacts, or the record
+// of a resolved hash.
+func isAbout(ref string) bool { return imageindex.IsReferrersRef(ref) || planner.IsResolvedRef(ref) }
 
 // refOf is what an entry of index.json is called.
 func refOf(desc ocispec.Descriptor) string { return desc.Annotations[ocispec.AnnotationRefName] }

@@ -159,3 +159,20 @@ func (r *repository) put(ctx context.Context, client *http.Client, id string, m 
 	}
 	return resp.Body.Close()
 }
+
+// has reports whether there is a manifest or index with a tag or digest.
+func (r *repository) has(ctx context.Context, client *http.Client, id string) (bool, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, r.url("manifests", id).String(), nil)
+	if err != nil {
+		return false, err
+	}
+	req.Header.Set("Accept", manifestTypes)
+	resp, err := send(client, req, http.StatusOK)
+	if errors.Is(err, errdefs.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, resp.Body.Close()
+}
