@@ -62,6 +62,9 @@ func (o Options) fleet(root string, config *schema.Workspace, store content.Stor
 	f.Engine.Registries = map[string]engine.Registry{}
 	for _, r := range config.Registries {
 		f.Engine.Registries[r.Host] = engine.Registry{Insecure: r.Insecure, Mirrors: r.Mirrors}
+		if r.Insecure {
+			f.Insecure = append(f.Insecure, r.Host)
+		}
 	}
 	return f, nil
 }

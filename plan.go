@@ -44,7 +44,17 @@ type PlanOptions struct {
 	NoIndex bool `json:"no_index,omitempty"`
 	// Release is a tag to move to every selected package.
 	Release string `json:"release,omitempty"`
+	// Output is where builders put images: OutputStore, which "" is too, or
+	// OutputRegistry. Then builders push them by digest, and no image bytes
+	// pass this machine.
+	Output string `json:"output,omitempty"`
 }
+
+// Where builders put images.
+const (
+	OutputStore    = planner.OutputStore
+	OutputRegistry = planner.OutputRegistry
+)
 
 // Plan finds out what must be done. It writes nothing but caches, and needs
 // no builder.
@@ -83,7 +93,7 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 		Packages: names, Platforms: opts.Platforms, SkipPlatforms: opts.SkipPlatforms,
 		Push: opts.Push, AllowDirty: opts.AllowDirty, Shown: shown,
 		Force: opts.Force, Pull: opts.Pull, SkipBuild: opts.SkipBuild, IgnoreCached: opts.IgnoreCached,
-		NoIndex: opts.NoIndex, Release: opts.Release, Load: opts.Load,
+		NoIndex: opts.NoIndex, Release: opts.Release, Load: opts.Load, Output: opts.Output,
 		Version: w.opts.Version, Now: w.opts.Now(), Revision: revision,
 	})
 	end(err)
@@ -122,6 +132,10 @@ func (o PlanOptions) check() error {
 		{o.Force && o.SkipBuild, "--force builds, --skip-build forbids it"},
 		{o.Force && o.Pull, "--force builds what is selected, --pull takes it from the registry"},
 		{o.NoIndex && o.Release != "", "--release points at an index, --no-index leaves it out"},
+		{o.direct() && o.Load, "--load takes images from the store, --output registry leaves it out"},
+		{o.direct() && o.Pull, "--pull puts images into the store, --output registry leaves it out"},
+		{o.direct() && o.SkipBuild, "--skip-build pushes what the store has, --output registry leaves it out"},
+		{o.direct() && o.Offline, "--output registry asks the registry, --offline forbids it"},
 	} {
 		if c.wrong {
 			return errors.New(c.text + "; use one of them")
@@ -133,6 +147,10 @@ func (o PlanOptions) check() error {
 		}
 	}
 	switch {
+	case o.Output != "" && o.Output != OutputStore && !o.direct():
+		return fmt.Errorf("--output %q: use %s or %s", o.Output, OutputStore, OutputRegistry)
+	case o.direct() && !o.Push:
+		return errors.New("--output registry has builders push what they build; use it with --push")
 	case o.NoIndex && !o.Push:
 		return errors.New("--no-index is about what is pushed; use it with --push")
 	case o.Release != "" && !o.Push:
@@ -142,6 +160,9 @@ func (o PlanOptions) check() error {
 	}
 	return nil
 }
+
+// direct reports whether builders push what they build.
+func (o PlanOptions) direct() bool { return o.Output == OutputRegistry }
 
 // releaseTag is what the distribution specification takes for a tag.
 var releaseTag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)

@@ -55,7 +55,7 @@ func (m *maker) find(ctx context.Context, f *found, nodes []*node) (*found, erro
 	var err error
 	if f == nil {
 		f = &found{}
-		if f.store, err = ask(ctx, m.ports.Store, p); err != nil {
+		if f.store, err = ask(ctx, m.store(), p); err != nil {
 			return nil, fmt.Errorf("look up package %s in the store: %w", p.Name, err)
 		}
 	}

@@ -45,6 +45,9 @@ type Options struct {
 	NoIndex bool
 	// Release is a tag to be moved to every selected package, "" for none.
 	Release string
+	// Output is OutputRegistry to have builders push what they build, and to
+	// leave the store out; "" and OutputStore are the store.
+	Output string
 	// Shown are the options to record in the plan.
 	Shown map[string]any
 
@@ -93,7 +96,7 @@ func (o Options) check(registry bool) error {
 	case o.Release != "" && o.NoIndex:
 		return errors.New("a release tag points at an index, and none is pushed")
 	}
-	return nil
+	return o.checkOutput()
 }
 
 // maker holds the state of one Make.

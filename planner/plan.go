@@ -106,6 +106,9 @@ type Step struct {
 	Wave  int      `json:"wave"`
 	// NoIndex says of a push step that only per-platform tags are pushed.
 	NoIndex bool `json:"no_index,omitempty"`
+	// Output is OutputRegistry on build steps whose builder pushes the image to
+	// the registry by its digest, and on push steps of such images.
+	Output string `json:"output,omitempty"`
 	// Reason is set on build and reuse steps.
 	Reason Reason `json:"reason,omitempty"`
 	// Changes are what differs from the package's last build.

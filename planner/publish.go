@@ -17,7 +17,7 @@ func (m *maker) addPushes(ctx context.Context, l *stepList, built map[string][]s
 		}
 		if push {
 			id := "push:" + name
-			l.add(Step{ID: id, Kind: KindPush, Package: name, Needs: needs, NoIndex: m.opts.NoIndex})
+			l.add(Step{ID: id, Kind: KindPush, Package: name, Needs: needs, NoIndex: m.opts.NoIndex, Output: m.stepOutput()})
 			m.refuseDirty(p)
 			needs = []string{id}
 		}
@@ -57,6 +57,8 @@ func (m *maker) pushNeeds(p *Package, built []string) (needs []string, push bool
 		}
 	}
 	switch {
+	case len(built) > 0 && m.direct():
+		needs, push = append(needs, built...), true
 	case len(built) > 0 && m.opts.NoIndex:
 		needs = append(needs, built...)
 	case len(built) > 0:

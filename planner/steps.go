@@ -13,7 +13,7 @@ func (m *maker) steps(ctx context.Context) ([]Step, error) {
 	for _, n := range m.sortedNodes() {
 		if n.foundIn != "" {
 			l.add(m.reuseStep(n))
-			if (m.opts.Pull || m.opts.Load || len(n.pkg.Outputs) > 0) && n.wanted && n.foundIn == "registry" {
+			if (m.opts.Pull || m.opts.Load || len(n.pkg.Outputs) > 0 && !m.direct()) && n.wanted && n.foundIn == "registry" {
 				pull := m.pullStep(n)
 				l.add(pull)
 				built[n.pkg.Name] = append(built[n.pkg.Name], pull.ID)
@@ -33,12 +33,16 @@ func (m *maker) steps(ctx context.Context) ([]Step, error) {
 	}
 	m.addPulls(l)
 	for _, p := range m.r.Packages {
-		if ids := built[p.Name]; len(ids) > 0 && !m.opts.NoIndex {
+		if ids := built[p.Name]; len(ids) > 0 && !m.opts.NoIndex && !m.direct() {
 			l.add(Step{ID: "index:" + p.Name, Kind: KindIndex, Package: p.Name, Needs: ids})
 		}
 	}
 	if m.opts.Load {
 		m.addLoads(l)
+	}
+	if m.direct() {
+		m.refuseLocal(built)
+		m.addDirectPushes(l, built)
 	}
 	if m.opts.Push {
 		if err := m.addPushes(ctx, l, built); err != nil {
@@ -100,7 +104,7 @@ func (m *maker) reuseStep(n *node) Step {
 }
 
 func (m *maker) buildStep(ctx context.Context, n *node) (Step, error) {
-	s := Step{ID: stepID(KindBuild, n), Kind: KindBuild, Package: n.pkg.Name, Platform: n.platform}
+	s := Step{ID: stepID(KindBuild, n), Kind: KindBuild, Package: n.pkg.Name, Platform: n.platform, Output: m.stepOutput()}
 	var err error
 	if s.Reason, s.Changes, err = m.reason(ctx, n); err != nil {
 		return s, err
@@ -113,7 +117,7 @@ func (m *maker) buildStep(ctx context.Context, n *node) (Step, error) {
 		switch {
 		case dep.foundIn == "":
 			s.Needs = append(s.Needs, stepID(KindBuild, dep))
-		case dep.foundIn == "registry" && n.usesImage(dep):
+		case dep.foundIn == "registry" && n.usesImage(dep) && !m.direct():
 			s.Needs = append(s.Needs, stepID(KindPull, dep))
 		default:
 			s.Needs = append(s.Needs, stepID(KindReuse, dep))

@@ -31,6 +31,7 @@ type planFlags struct {
 	ignoreCached   bool
 	noIndex        bool
 	release        string
+	output         string
 }
 
 // moment is a time on the command line.
@@ -72,7 +73,16 @@ func (f *planFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.ignoreCached, "ignore-cached", false, "take dependencies from the registry although the store has them")
 	flags.BoolVar(&f.noIndex, "no-index", false, "push per-platform tags only, and no index")
 	flags.StringVar(&f.release, "release", "", "with --push, move the tag `R` of every selected package, after all has succeeded")
+	flags.StringVar(&f.output, "output", stowage.OutputStore, "where builders put images: into the store, or with --push into the `registry`, past this machine")
 	flags.Var(&f.at, "at", "as if it were `TIME`: decides which refresh periods have begun")
+}
+
+// plannedOutput is the output as a plan records it: "" for the usual one.
+func (f *planFlags) plannedOutput() string {
+	if f.output == stowage.OutputStore {
+		return ""
+	}
+	return f.output
 }
 
 // options completes the flags with the selection.
@@ -83,7 +93,7 @@ func (f *planFlags) options(e *env, ws *stowage.Workspace, args []string) (stowa
 		Platforms: f.platforms, SkipPlatforms: f.skipPlatforms,
 		Push: f.push, AllowDirty: f.allowDirty, Offline: f.offline,
 		Force: f.force, Pull: f.pull, SkipBuild: f.skipBuild, IgnoreCached: f.ignoreCached,
-		NoIndex: f.noIndex, Release: f.release, Load: f.load,
+		NoIndex: f.noIndex, Release: f.release, Load: f.load, Output: f.plannedOutput(),
 	}, err
 }
 
@@ -172,7 +182,7 @@ durations of earlier builds. Only builds take time there.`,
 // of the workspace.
 func refuseWithSince(cmd *cobra.Command) error {
 	for _, name := range []string{
-		"out", "push", "platform", "skip-platform", "force", "pull", "skip-build", "ignore-cached", "no-index", "release", "load",
+		"out", "push", "platform", "skip-platform", "force", "pull", "skip-build", "ignore-cached", "no-index", "release", "load", "output",
 	} {
 		if cmd.Flags().Changed(name) {
 			return fmt.Errorf("--since compares two states of the workspace and plans nothing to do; leave out --%s", name)

@@ -70,6 +70,9 @@ func (c *Client) Build(ctx context.Context, req *executor.BuildRequest, progress
 	if err := s.changed(); err != nil {
 		return nil, err
 	}
+	if failed := explainPush(ctx, req, err); failed != nil {
+		return nil, failed
+	}
 	if err != nil {
 		return nil, c.explain(ctx, err, w)
 	}
@@ -91,10 +94,8 @@ func (c *Client) newSolve(ctx context.Context, req *executor.BuildRequest) (*sol
 		OCIStores:      map[string]content.Store{storeID: c.store},
 		SharedKey:      sharedKey,
 		Internal:       true, // no record in the daemon's history
-		Exports: []client.ExportEntry{{
-			Type: client.ExporterOCI, OutputStore: c.store, Attrs: exportAttrs(req),
-		}},
-		Session: []session.Attachable{c.auth},
+		Exports:        []client.ExportEntry{c.export(req)},
+		Session:        []session.Attachable{c.auth},
 	}}
 	if err := s.addLocals(ctx, c, req); err != nil {
 		return nil, err
@@ -153,8 +154,19 @@ func frontendAttrs(req *executor.BuildRequest) map[string]string {
 // insidePath makes a path that may lead out of the workspace one that does not.
 func insidePath(name string) string { return strings.TrimPrefix(path.Join("/", name), "/") }
 
+// export is where the image goes: into the store, or to a registry.
+func (c *Client) export(req *executor.BuildRequest) client.ExportEntry {
+	attrs := exportAttrs(req)
+	if req.PushTo != "" {
+		maps.Copy(attrs, c.pushAttrs(req.PushTo))
+		return client.ExportEntry{Type: client.ExporterImage, Attrs: attrs}
+	}
+	attrs["tar"] = "false"
+	return client.ExportEntry{Type: client.ExporterOCI, OutputStore: c.store, Attrs: attrs}
+}
+
 func exportAttrs(req *executor.BuildRequest) map[string]string {
-	attrs := map[string]string{"tar": "false", "oci-mediatypes": "true"}
+	attrs := map[string]string{"oci-mediatypes": "true"}
 	for name, value := range req.Annotations {
 		attrs["annotation."+name] = value
 	}
@@ -224,7 +236,11 @@ func (s *solve) addContexts(req *executor.BuildRequest) error {
 			return fmt.Errorf("image %s: %w", image.Name, err)
 		}
 		key := "context:" + name + "::" + platforms.FormatAll(platforms.Normalize(platform))
-		s.opt.FrontendAttrs[key] = "oci-layout://" + storeID + "@" + image.Descriptor.Digest.String()
+		from := "oci-layout://" + storeID
+		if image.Repository != "" {
+			from = "docker-image://" + image.Repository
+		}
+		s.opt.FrontendAttrs[key] = from + "@" + image.Descriptor.Digest.String()
 	}
 	for name, url := range req.RemoteContexts {
 		key, err := contextName(name)
@@ -272,7 +288,8 @@ func (s *solve) addSession(req *executor.BuildRequest) error {
 	return nil
 }
 
-// result reads what was built from the store.
+// result reads what was built from the store. What was pushed is as the daemon
+// says.
 func (c *Client) result(ctx context.Context, req *executor.BuildRequest, res *client.SolveResponse) (*executor.BuildResult, error) {
 	encoded, err := base64.StdEncoding.DecodeString(res.ExporterResponse[exptypes.ExporterImageDescriptorKey])
 	if err != nil || len(encoded) == 0 {
@@ -287,7 +304,7 @@ func (c *Client) result(ctx context.Context, req *executor.BuildRequest, res *cl
 		return nil, err
 	}
 	platform = platforms.Normalize(platform)
-	if desc.MediaType != ocispec.MediaTypeImageIndex {
+	if req.PushTo != "" || desc.MediaType != ocispec.MediaTypeImageIndex {
 		return &executor.BuildResult{Manifest: plain(desc, &platform)}, nil
 	}
 	blob, err := content.ReadBlob(ctx, c.store, desc)

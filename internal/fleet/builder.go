@@ -69,7 +69,7 @@ func (b *builder) connect(ctx context.Context) (*buildkit.Client, error) {
 			return nil, err
 		}
 	}
-	return buildkit.New(ctx, buildkit.Options{Endpoint: endpoint, TLS: b.tls, Store: b.opts.Store})
+	return buildkit.New(ctx, buildkit.Options{Endpoint: endpoint, TLS: b.tls, Store: b.opts.Store, Insecure: b.opts.Insecure})
 }
 
 // release ends a build's use of a connection. A lost one is given up: closed

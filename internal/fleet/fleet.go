@@ -38,6 +38,8 @@ type Options struct {
 	// Root is what paths of TLS files are relative to.
 	Root  string
 	Store content.Store
+	// Insecure are hosts of registries that builders may push to over plain http.
+	Insecure []string
 	// Limits say when a builder is taken for hung.
 	Limits Limits
 	// Resolve finds the addresses of a host; nil asks the system.

@@ -87,15 +87,20 @@ func (r *repository) index(ctx context.Context, client *http.Client, tag string)
 	if err != nil {
 		return nil, nil, err
 	}
+	idx, err := r.indexOf(ctx, client, m)
+	return m, idx, err
+}
+
+// indexOf reads an index, and makes one of a single image manifest.
+func (r *repository) indexOf(ctx context.Context, client *http.Client, m *manifest) (*ocispec.Index, error) {
 	if imageindex.IsManifest(m.MediaType) {
-		idx, err := r.indexOfOne(ctx, client, m)
-		return m, idx, err
+		return r.indexOfOne(ctx, client, m)
 	}
 	idx, err := imageindex.Parse(m.bytes)
 	if err != nil {
-		return nil, nil, fmt.Errorf("media type %s: %w", m.MediaType, err)
+		return nil, fmt.Errorf("media type %s: %w", m.MediaType, err)
 	}
-	return m, idx, nil
+	return idx, nil
 }
 
 func (r *repository) indexOfOne(ctx context.Context, client *http.Client, m *manifest) (*ocispec.Index, error) {
