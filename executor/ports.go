@@ -14,8 +14,9 @@ import (
 // Builder runs builds. Implementations are safe for concurrent use.
 type Builder interface {
 	// Build builds one node and returns the image it made, whose blobs are
-	// all in the store. progress is called from one goroutine at a time and
-	// must not block; it is not called after Build has returned.
+	// all in the store, or in the registry if the request says so. progress is
+	// called from one goroutine at a time and must not block; it is not called
+	// after Build has returned.
 	//
 	// A failed instruction is a *BuildError. An error for which Transient
 	// reports true may go away when the build is tried again. Cancelling ctx
@@ -43,8 +44,11 @@ type BuildRequest struct {
 	Labels         map[string]string
 	// Annotations are set on the image manifest.
 	Annotations map[string]string
+	// PushTo, when set, is the repository to which the builder pushes the image
+	// by its digest. The store gets nothing then.
+	PushTo string
 	// Images are dependencies: the name a Dockerfile uses, and the manifest
-	// in the store that it stands for.
+	// that it stands for.
 	Images []NamedImage
 	// Archives are files of images in the context, besides Files.
 	Archives []Archive
@@ -113,6 +117,9 @@ type NamedImage struct {
 	Name       string
 	Platform   string
 	Descriptor ocispec.Descriptor
+	// Repository is where the builder gets the manifest, by its digest; "" is
+	// the store.
+	Repository string
 }
 
 // Archive is a file of images in a context. The same images give the same
@@ -132,7 +139,9 @@ type Secret struct {
 	Value func() ([]byte, error)
 }
 
-// BuildResult is a built image. All blobs are in the store.
+// BuildResult is a built image. All blobs are in the store. After a build with
+// PushTo they are in that repository, and Manifest alone is set: to what was
+// pushed, an image manifest or an index of one and its attestations.
 type BuildResult struct {
 	// Manifest is the image manifest, its Platform set.
 	Manifest ocispec.Descriptor

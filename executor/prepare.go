@@ -100,6 +100,7 @@ func (p *preparation) check(t *task) {
 		p.require(t, p.ports.Store != nil, "store")
 	case planner.KindPush, planner.KindTag:
 		p.require(t, p.ports.Registry != nil, "registry")
+		p.checkDirect(t)
 	case planner.KindLoad:
 		p.require(t, p.ports.Store != nil, "store")
 		p.require(t, p.ports.Loader != nil, "container engine")
@@ -121,6 +122,7 @@ func (p *preparation) checkBuild(t *task) {
 		return
 	}
 	p.require(t, p.ports.Fetcher != nil || !t.spec.fetches(), "way to get images by digest")
+	p.checkDirect(t)
 	p.checkBuilders(t)
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/containerd/platforms"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stowage-build/stowage/planner"
@@ -21,6 +22,8 @@ type worker struct {
 	specs   Specs
 	logTail int
 	feed    *feed
+	// local says that no registry may be asked what it has.
+	local bool
 	// packages are those of the plan.
 	packages map[string]planner.PackageInfo
 
@@ -28,6 +31,13 @@ type worker struct {
 	// images are those built, pulled or found in this run, by node. What one
 	// build was given, all others are given.
 	images map[node]ocispec.Descriptor
+	// resolved are the resolved hashes of the nodes that this run has made.
+	resolved map[node]string
+	// direct are those that builders have pushed, or that were found in the
+	// registry where they were to be pushed; remote are the digests of those that
+	// the plan has found there.
+	direct map[node]*BuildResult
+	remote map[node]digest.Digest
 }
 
 type node struct{ pkg, platform string }
@@ -37,6 +47,10 @@ func newWorker(plan *planner.Plan, specs Specs, ports Ports, opts Options, feed 
 		ports: ports, specs: specs, logTail: opts.LogTail, feed: feed,
 		packages: map[string]planner.PackageInfo{},
 		images:   map[node]ocispec.Descriptor{},
+		resolved: map[node]string{},
+		local:    opts.Offline,
+		direct:   map[node]*BuildResult{},
+		remote:   foundRemote(plan),
 	}
 	for _, pkg := range plan.Packages {
 		w.packages[pkg.Name] = pkg
@@ -96,11 +110,12 @@ func (w *worker) do(ctx context.Context, t *task) (Status, ocispec.Descriptor, e
 		w.attach(ctx, t, w.ports.Store, desc, err)
 		return StatusIndexed, desc, err
 	case planner.KindPush:
-		desc, err = w.ports.Registry.Push(ctx, t.pkg.Ref, PushOptions{
-			Platforms: t.platforms, All: t.pkg.Platforms, Overwrite: t.overwrite, Anew: t.anew, NoIndex: t.step.NoIndex,
-		})
+		desc, err = w.push(ctx, t)
 		if !t.step.NoIndex {
 			w.attach(ctx, t, w.ports.Registry, desc, err)
+		}
+		if err == nil {
+			w.pushResolved(ctx, t)
 		}
 		return StatusPushed, desc, err
 	case planner.KindLoad:
@@ -108,6 +123,16 @@ func (w *worker) do(ctx context.Context, t *task) (Status, ocispec.Descriptor, e
 	default:
 		return StatusTagged, desc, w.ports.Registry.Tag(ctx, t.pkg.Ref, t.step.Tag)
 	}
+}
+
+// push makes the registry have the package: what the store has of it, or what
+// builders have pushed.
+func (w *worker) push(ctx context.Context, t *task) (ocispec.Descriptor, error) {
+	opts := PushOptions{Platforms: t.platforms, All: t.pkg.Platforms, Overwrite: t.overwrite, Anew: t.anew, NoIndex: t.step.NoIndex}
+	if t.direct() {
+		return w.publish(ctx, t, opts)
+	}
+	return w.ports.Registry.Push(ctx, t.pkg.Ref, opts)
 }
 
 // pull copies a node from the registry into the store.

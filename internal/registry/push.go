@@ -105,8 +105,9 @@ func (p *pusher) chosen(platforms []string) []ocispec.Descriptor {
 // pusher is one Push.
 type pusher struct {
 	*repository
-	tag     string
-	known   *known
+	tag   string
+	known *known
+	// from has the images; nil says that the repository has them already.
 	from    content.Provider
 	local   *ocispec.Index
 	merging imageindex.Merging
@@ -257,6 +258,9 @@ func (p *pusher) image(ctx context.Context, d ocispec.Descriptor) error {
 // the registry says that a blob is missing after all, what is known of them, or
 // what it said itself, was wrong, and they are sent again.
 func (p *pusher) manifest(ctx context.Context, id string, d ocispec.Descriptor) error {
+	if p.from == nil {
+		return p.point(ctx, id, d)
+	}
 	data, err := content.ReadBlob(ctx, p.from, d)
 	if err != nil {
 		return fmt.Errorf("read manifest %s from the store: %w", d.Digest, err)
