@@ -24,7 +24,7 @@ func (w *worker) build(ctx context.Context, t *task) (Status, ocispec.Descriptor
 	}
 	locker, ok := w.ports.Store.(NodeLocker)
 	if !ok {
-		return w.make(ctx, t)
+		return w.obtain(ctx, t)
 	}
 	unlock, err := locker.LockNode(ctx, t.pkg.Ref, t.step.Platform)
 	switch {
@@ -32,13 +32,13 @@ func (w *worker) build(ctx context.Context, t *task) (Status, ocispec.Descriptor
 		return "", ocispec.Descriptor{}, ctx.Err()
 	case err != nil: // at worst it is built twice
 		w.feed.warn(t, err)
-		return w.make(ctx, t)
+		return w.obtain(ctx, t)
 	}
 	defer unlock()
 	if desc, found, err := w.built(ctx, t); found || err != nil {
 		return StatusReused, desc, err
 	}
-	return w.make(ctx, t)
+	return w.obtain(ctx, t)
 }
 
 // built finds the node in the store, or in the registry if that is where it is
@@ -81,6 +81,7 @@ func (w *worker) make(ctx context.Context, t *task) (Status, ocispec.Descriptor,
 		t.log.note("attempt %d failed: %v", t.attempts, err)
 		return "", ocispec.Descriptor{}, err
 	}
+	w.recordResolved(ctx, t, res)
 	w.record(t, took)
 	return StatusBuilt, res.Manifest, nil
 }
@@ -99,8 +100,13 @@ func (w *worker) record(t *task, took time.Duration) {
 	if err := r.RecordDuration(t.pkg.Image, t.step.Platform, took); err != nil {
 		w.feed.warn(t, fmt.Errorf("record how long %s took: %w", t.node(), err))
 	}
-	inputs := w.specs.Inputs(t.step.Package)
-	if inputs == nil {
+	w.recordInputs(t)
+}
+
+// recordInputs keeps what the package is made of now, for the next plan.
+func (w *worker) recordInputs(t *task) {
+	r, inputs := w.ports.Recorder, w.specs.Inputs(t.step.Package)
+	if r == nil || inputs == nil {
 		return
 	}
 	if err := r.RecordInputs(t.pkg.Image, inputs); err != nil {
