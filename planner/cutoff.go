@@ -3,6 +3,7 @@ package planner
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // The resolved hash.
@@ -18,8 +19,10 @@ import (
 //
 //   - the platform, because it is about a node;
 //   - every input of the package but the hashes of those packages whose images
-//     the node uses. A dependency that reaches a node in another way, by an
-//     argument that its name is in for example, counts as it does there;
+//     the node uses, and but arguments that mention packages and reach nothing
+//     but names in FROM (ARG BASE, FROM ${BASE}): what they name is in it.
+//     A package that reaches the node in another way, by its tag in a label or
+//     in an archive, counts as it does there;
 //   - package, platform and manifest digest of each image used, in the order
 //     in which the build uses them.
 const resolvedVersion = "stowage resolved inputs 1\n"
@@ -42,8 +45,7 @@ func (p *Package) ResolvedHash(platform string, image func(Use) (string, error))
 	list := make([]Input, 0, len(p.Inputs.List)+len(uses)+1)
 	list = append(list, Input{Kind: inputPlatform, Digest: digest(platform)})
 	for _, in := range p.Inputs.List {
-		used := in.Kind == inputDependency && slices.ContainsFunc(uses, func(u Use) bool { return u.Package == in.Name })
-		if !used {
+		if !p.replaced(in, uses) {
 			list = append(list, in)
 		}
 	}
@@ -55,6 +57,18 @@ func (p *Package) ResolvedHash(platform string, image func(Use) (string, error))
 		list = append(list, Input{Kind: inputUse, Name: NodeID(u.Package, u.Platform), Digest: digest(found)})
 	}
 	return encode(resolvedVersion, list), nil
+}
+
+// replaced reports whether the images that are used say what the input says.
+func (p *Package) replaced(in Input, uses []Use) bool {
+	switch in.Kind {
+	case inputDependency:
+		return slices.ContainsFunc(uses, func(u Use) bool { return u.Package == in.Name })
+	case inputArg:
+		name := in.Name[strings.LastIndexByte(in.Name, ' ')+1:] // after a platform
+		return len(in.Through) > 0 && slices.Contains(p.nameArgs, name)
+	}
+	return false
 }
 
 // ResolvedRef is the reference, in a package's repository, of the image that

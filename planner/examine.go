@@ -154,7 +154,7 @@ func (r *resolver) readImages(p *Package, t triggers) ([]imageUse, hcl.Diagnosti
 			diags = append(diags, dockerfileDiagnostic(p, err))
 			break // the other platforms would say the same
 		}
-		p.DockerfileArgs, p.frontend = df.Args, df.Syntax
+		p.DockerfileArgs, p.nameArgs, p.frontend = df.Args, df.NameArgs, df.Syntax
 		p.nodes[platform] = &nodeUses{onBuild: df.OnBuild, runs: r.runs(p, platform, df, t[platform])}
 		bound := r.bound(p, platform, t[platform])
 		for _, use := range df.Images {

@@ -105,6 +105,9 @@ type Dockerfile struct {
 	Images []ImageUse
 	// Args are the names of all declared ARGs, sorted.
 	Args []string
+	// NameArgs are those, sorted, whose values reach nothing but the names and
+	// platforms of images in FROM.
+	NameArgs []string
 	// Syntax is the image named by a "# syntax=" line, or "" where there is
 	// none, and where every builder has what it names.
 	Syntax string

@@ -53,6 +53,7 @@ type Package struct {
 
 	nodes    map[string]*nodeUses   // by platform
 	external []externalUse          // in their order
+	nameArgs []string               // ARGs that reach names of images only
 	frontend string                 // the image of the "# syntax=" line, or ""
 	locked   map[string]LockedImage // by reference as written
 	treeID   string                 // of the sources at HEAD, in git-tree mode

@@ -54,7 +54,7 @@ func writeOutputs(w io.Writer, plan *planner.Plan, r *executor.Result) error {
 	}
 	counts := r.Counts()
 	out := &strings.Builder{}
-	for _, s := range []executor.Status{executor.StatusBuilt, executor.StatusReused, executor.StatusFailed} {
+	for _, s := range []executor.Status{executor.StatusBuilt, executor.StatusUnchanged, executor.StatusReused, executor.StatusFailed} {
 		fmt.Fprintf(out, "%s=%d\n", s, counts[s])
 	}
 	fmt.Fprintf(out, "images=%s\n", encoded)

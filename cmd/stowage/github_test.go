@@ -35,7 +35,7 @@ func TestTellGitHub(t *testing.T) {
 		t.Fatal(err)
 	}
 	output, err := os.ReadFile(env["GITHUB_OUTPUT"])
-	want := "earlier=1\nbuilt=1\nreused=0\nfailed=1\nimages={\"app\":\"r/app:1@" + digest.FromString("index").String() + "\"}\n"
+	want := "earlier=1\nbuilt=1\nunchanged=0\nreused=0\nfailed=1\nimages={\"app\":\"r/app:1@" + digest.FromString("index").String() + "\"}\n"
 	if err != nil || string(output) != want {
 		t.Errorf("outputs are %q, %v; want %q", output, err, want)
 	}

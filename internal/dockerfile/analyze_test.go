@@ -67,6 +67,33 @@ func TestArgs(t *testing.T) {
 	}
 }
 
+// TestNameArgs lists the ARGs whose values reach nothing but FROM.
+func TestNameArgs(t *testing.T) {
+	for name, test := range map[string]struct{ content, trigger, want string }{
+		"before FROM":          {content: "ARG A B=1\nFROM $A AS x\nFROM x\nARG C\n", want: "A B"},
+		"in a stage too":       {content: "ARG A B\nFROM $A\nFROM $B\nARG B\nRUN $B\n", want: "A"},
+		"in a default":         {content: "ARG A B\nARG C=${A}/x\nFROM $C\nARG D=$B\n", want: "B C"},
+		"by a default":         {content: "ARG A\nARG C=${A:-x}\nFROM $C\n", want: "C"},
+		"another frontend":     {content: "# syntax=acme/frontend:1\nARG A\nFROM $A\n"},
+		"a known frontend":     {content: "# syntax=docker/dockerfile:1\nARG A\nFROM $A\n", want: "A"},
+		"its own ONBUILD":      {content: "ARG A\nFROM $A\nONBUILD ARG A\n"},
+		"ONBUILD of the base":  {content: "ARG A\nFROM base\n", trigger: "arg A"},
+		"ONBUILD of something": {content: "ARG A\nFROM base\n", trigger: "RUN true", want: "A"},
+		"after FROM alone":     {content: "FROM base\nARG A\n"},
+	} {
+		opts := planner.AnalyzeOptions{Platform: "linux/amd64", Native: "linux/amd64", Args: map[string]string{"A": "a", "B": "b"}}
+		if test.trigger != "" {
+			opts.OnBuild = map[string][]string{"base": {test.trigger}}
+		}
+		df, err := dockerfile.Analyzer{}.Analyze([]byte(test.content), opts)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if got := strings.Join(df.NameArgs, " "); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
 // TestEndlessTriggers: an image that copies from itself whenever it is copied
 // from is a mistake, not an endless loop.
 func TestEndlessTriggers(t *testing.T) {

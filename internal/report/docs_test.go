@@ -32,7 +32,7 @@ func TestEventsAreDocumented(t *testing.T) {
 		names = append(names, string(e))
 	}
 	for _, s := range []executor.Status{
-		executor.StatusBuilt, executor.StatusReused, executor.StatusPulled, executor.StatusIndexed, executor.StatusPushed,
+		executor.StatusBuilt, executor.StatusReused, executor.StatusUnchanged, executor.StatusPulled, executor.StatusIndexed, executor.StatusPushed,
 		executor.StatusTagged, executor.StatusLoaded, executor.StatusFailed, executor.StatusSkipped, executor.StatusCancelled,
 	} {
 		names = append(names, string(s))

@@ -58,7 +58,7 @@ func (p palette) outcome(o history.Outcome) lipgloss.Style {
 // counts is "3 built, 12 reused".
 func counts(all map[string]int) string {
 	var parts []string
-	for _, status := range []string{"built", "pulled", "pushed", "tagged", "loaded", "failed", "skipped", "cancelled", "reused"} {
+	for _, status := range []string{"built", "unchanged", "pulled", "pushed", "tagged", "loaded", "failed", "skipped", "cancelled", "reused"} {
 		if n := all[status]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, status))
 		}

@@ -65,7 +65,7 @@ func ResultSummary(r *executor.Result) string {
 	counts := r.Counts()
 	var parts []string
 	for _, s := range []executor.Status{
-		executor.StatusBuilt, executor.StatusPulled, executor.StatusIndexed, executor.StatusPushed, executor.StatusTagged,
+		executor.StatusBuilt, executor.StatusUnchanged, executor.StatusPulled, executor.StatusIndexed, executor.StatusPushed, executor.StatusTagged,
 		executor.StatusLoaded,
 		executor.StatusFailed, executor.StatusSkipped, executor.StatusCancelled,
 	} {

@@ -129,7 +129,7 @@ func newRunData(d *document, p *planner.Plan, r *executor.Result, record *Record
 	for _, done := range r.Done {
 		n := x.ran(done.Ran, done.Status, done.LogPath, maxLog)
 		n.Digest = done.Descriptor.Digest.String()
-		if done.Status == executor.StatusReused {
+		if done.Status == executor.StatusReused || done.Status == executor.StatusUnchanged {
 			x.out.Reused++
 		}
 	}
