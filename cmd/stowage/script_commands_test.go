@@ -42,6 +42,7 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"fleet":        fleetCommand,
 		"fault":        faultCommand,
 		"awaitrun":     awaitRunCommand,
+		"moved":        movedCommand,
 
 		"checkcomplete": checkCompleteCommand,
 		"serve":         serveCommand,
