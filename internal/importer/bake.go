@@ -27,11 +27,7 @@ var bakeFiles = []string{
 // of docker/buildx) and of the build section in the Compose specification
 // (build.md of compose-spec).
 func Bake(ctx context.Context, opts Options, files []string) (*Result, error) {
-	b := &bake{
-		workspace: newWorkspace(opts), functions: map[string]*bakeFunction{}, callable: map[string]function.Function{},
-		names: nameSet{}, groupNames: nameSet{},
-		tagged: map[string]*bakeTarget{},
-	}
+	b := newBake(opts)
 	files, err := b.files(files)
 	if err != nil {
 		return nil, err
@@ -49,6 +45,14 @@ func Bake(ctx context.Context, opts Options, files []string) (*Result, error) {
 	return b.settle(ctx)
 }
 
+func newBake(opts Options) *bake {
+	return &bake{
+		workspace: newWorkspace(opts), functions: map[string]*bakeFunction{}, callable: map[string]function.Function{},
+		names: nameSet{}, groupNames: nameSet{},
+		tagged: map[string]*bakeTarget{}, busy: map[string]bool{},
+	}
+}
+
 // bake is an import of bake files.
 type bake struct {
 	*workspace
@@ -63,6 +67,9 @@ type bake struct {
 	groupNames nameSet
 	// tagged are the targets that move a tag, by the reference in full.
 	tagged map[string]*bakeTarget
+	// busy are names that are being followed, so that none is followed to
+	// itself.
+	busy map[string]bool
 }
 
 // bakeAttr is one attribute.

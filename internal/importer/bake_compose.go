@@ -21,6 +21,10 @@ type compose struct {
 // readCompose reads the services that are built.
 func (b *bake) readCompose(name string, content []byte) error {
 	var doc yaml.Node
+	var whole any // decoding finds aliases that contain themselves
+	if err := yaml.Unmarshal(content, &whole); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
 	if err := yaml.Unmarshal(content, &doc); err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}

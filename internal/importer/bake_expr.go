@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/stowage-build/stowage/schema"
 )
 
 // bakeExpr is an expression, and the text that its range is of.
@@ -25,6 +27,9 @@ func (x bakeExpr) part(e hclsyntax.Expression) bakeExpr {
 
 // parseExpr reads an expression that has been made for a line of a file.
 func parseExpr(text string, at position) (bakeExpr, error) {
+	if _, diags := schema.Parse("x.hcl", []byte("x = "+text+"\n")); diags.HasErrors() { // it knows what is too deep
+		return bakeExpr{}, fmt.Errorf("%s:%d: %s: %s", at.file, at.line, diags[0].Summary, diags[0].Detail)
+	}
 	e, diags := hclsyntax.ParseExpression([]byte(text), at.file, hcl.Pos{Line: at.line, Column: 1})
 	if diags.HasErrors() {
 		return bakeExpr{}, fmt.Errorf("%s:%d: %s: %s", at.file, at.line, diags[0].Summary, diags[0].Detail)
@@ -105,7 +110,10 @@ func targetAttribute(t hcl.Traversal) (name, attr string, ok bool) {
 
 // attributeOf writes what another target says in the place of its name.
 func (b *bake) attributeOf(name, attr string, at position) string {
-	if t := b.find(name); t != nil && len(t.dimensions) == 0 {
+	busy := "target." + name + "." + attr
+	if t := b.find(name); t != nil && len(t.dimensions) == 0 && !b.busy[busy] {
+		b.busy[busy] = true
+		defer delete(b.busy, busy)
 		if list := b.effective(t)[attr]; len(list) > 0 {
 			if len(list) > 1 {
 				b.notes.add(at, "target.%s.%s is what %s says last, without what it inherits", name, attr, name)

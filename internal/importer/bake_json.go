@@ -28,11 +28,15 @@ type jsonMember struct {
 type jsonReader struct {
 	*json.Decoder
 	content []byte
+	depth   int
 }
+
+// maxDepth bounds how deeply a document nests.
+const maxDepth = 200
 
 // parseJSON reads a document.
 func parseJSON(content []byte) (*jsonValue, error) {
-	r := &jsonReader{json.NewDecoder(bytes.NewReader(content)), content}
+	r := &jsonReader{Decoder: json.NewDecoder(bytes.NewReader(content)), content: content}
 	r.UseNumber()
 	v, err := r.value()
 	if err == nil {
@@ -52,6 +56,10 @@ func (r *jsonReader) line() int {
 }
 
 func (r *jsonReader) value() (*jsonValue, error) {
+	if r.depth++; r.depth > maxDepth {
+		return nil, fmt.Errorf("it nests more than %d levels", maxDepth)
+	}
+	defer func() { r.depth-- }()
 	token, err := r.Token()
 	if err != nil {
 		return nil, err

@@ -142,7 +142,7 @@ func (b *bake) forEach(t *bakeTarget) string {
 }
 
 func allStrings(v cty.Value) bool {
-	return !slices.ContainsFunc(v.AsValueSlice(), func(e cty.Value) bool { return e.IsNull() || e.Type() != cty.String })
+	return !v.IsNull() && v.CanIterateElements() && !slices.ContainsFunc(v.AsValueSlice(), func(e cty.Value) bool { return e.IsNull() || e.Type() != cty.String })
 }
 
 // keyText is the key's expression.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/stowage-build/stowage/schema"
 )
 
 // exists says that there is such a file.
@@ -26,11 +28,14 @@ func (w *workspace) content(name string) ([]byte, error) {
 
 // readNative reads a bake file in HCL's own syntax.
 func (b *bake) readNative(name string, content []byte) error {
-	file, diags := hclsyntax.ParseConfig(content, name, hcl.InitialPos)
+	file, diags := schema.Parse(name, content)
 	if diags.HasErrors() {
 		return fmt.Errorf("read %s: %w", name, diags)
 	}
-	body := file.Body.(*hclsyntax.Body)
+	body, ok := file.Body.(*hclsyntax.Body)
+	if !ok {
+		return fmt.Errorf("read %s: it is not in HCL's own syntax", name)
+	}
 	f := nativeFile{name, content}
 	for _, a := range f.attributes(body) {
 		b.addLocal(a)

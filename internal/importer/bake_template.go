@@ -51,7 +51,7 @@ func (b *bake) template(x bakeExpr, s scope) (template, bool) {
 
 func literalText(v cty.Value) (string, bool) {
 	switch {
-	case v.IsNull():
+	case v.IsNull() || !v.IsKnown():
 		return "", false
 	case v.Type() == cty.Bool:
 		return fmt.Sprint(v.True()), true

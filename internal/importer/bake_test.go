@@ -4,6 +4,9 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/fstest"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 func bakeFrom(files ...string) func(Options) (*Result, error) {
@@ -52,4 +55,84 @@ func TestBakeJSON(t *testing.T) {
 // TestCompose imports a Compose file, and a bake file that changes it.
 func TestCompose(t *testing.T) {
 	newFixture(t, "bake.txtar", nil).imported("compose/", bakeFrom("compose.yaml", "override.hcl"))
+}
+
+// TestBakeMistakes: what leads to itself, or cannot be read, is said.
+func TestBakeMistakes(t *testing.T) {
+	for content, want := range map[string]string{
+		"target \"a\" {\n":                                        "a.hcl",
+		"variable \"A\" {}\n":                                     "there is no target",
+		"a = b\nb = a\ntarget \"x\" { inherits = [a] }":           "a.hcl:3: not carried over: inherits of x",
+		"target \"x\" { inherits = [\"x\"] }":                     "there is no target to import",
+		"target \"x\" { args = { A = target.x.args.A } }":         "target.x.args: there is none",
+		"target \"x\" {\n  name = \"y\"\n  matrix = { a = A }\n}": "the matrix of x cannot be evaluated",
+		"target \"x\" { matrix = { a = [] } }":                    "it has no name",
+		"group \"g\" { targets = [A] }\ntarget \"x\" {}":          "names are not known here",
+		"thing \"x\" {}\ntarget \"x\" {}":                         "thing x: bake knows no such block",
+		"function \"f\" {}\ntarget \"x\" {}":                      "function f: it has no result",
+		"target \"x\" { dockerfile-inline = " + strings.Repeat("(", 1000) + strings.Repeat(")", 1000) + " }": "a.hcl",
+	} {
+		notes, err := readBake(map[string]string{"a.hcl": content})
+		if err != nil {
+			notes = append(notes, Note{Text: err.Error()})
+		}
+		var all strings.Builder
+		for _, n := range notes {
+			all.WriteString(n.String() + "\n")
+		}
+		if !strings.Contains(all.String(), want) {
+			t.Errorf("of %.100s it is said\n%s", content, all.String())
+		}
+	}
+	for name, content := range map[string]string{
+		"deep.json": strings.Repeat("[", 1000), "list.json": "[]", "two.json": "{} {}", "bad.yaml": "a: b: c",
+		"itself.yaml": "services: &s\n  x: {build: {<<: *s}}\n",
+	} {
+		if _, err := readBake(map[string]string{name: content}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("of %s it is said %v", name, err)
+		}
+	}
+}
+
+// readBake reads and writes without checking the result.
+func readBake(files map[string]string) ([]Note, error) {
+	tree := fstest.MapFS{}
+	var names []string
+	for name, content := range files {
+		tree[name] = &fstest.MapFile{Data: []byte(content)}
+		names = append(names, name)
+	}
+	b := newBake(Options{Root: tree, Name: "x"})
+	for _, name := range names {
+		if err := b.readFile(name); err != nil {
+			return nil, err
+		}
+	}
+	b.prepare()
+	if len(b.built()) == 0 {
+		_, err := Bake(context.Background(), Options{Root: tree, Name: "x"}, names)
+		return nil, err
+	}
+	b.write()
+	_, err := b.render()
+	return b.notes.sorted(), err
+}
+
+// FuzzBake: no input panics.
+func FuzzBake(f *testing.F) {
+	kinds := []string{"x.hcl", "x.json", "x.yaml"}
+	archive, err := txtar.ParseFile("testdata/bake.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range archive.Files {
+		for kind := range kinds {
+			if !strings.HasPrefix(file.Name, "want/") {
+				f.Add(uint(kind), string(file.Data))
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind uint, content string) {
+		_, _ = readBake(map[string]string{kinds[kind%3]: content})
+	})
 }

@@ -184,6 +184,12 @@ func (b *bake) value(x bakeExpr, more map[string]cty.Value) (cty.Value, bool) {
 
 func (b *bake) globalValue(name string) (cty.Value, bool) {
 	if i := slices.IndexFunc(b.locals, func(a bakeAttr) bool { return a.name == name }); i >= 0 {
+		busy := "local." + name
+		if b.busy[busy] {
+			return cty.DynamicVal, false
+		}
+		b.busy[busy] = true
+		defer delete(b.busy, busy)
 		return b.value(b.locals[i].x, nil)
 	}
 	v := b.variable(name)
