@@ -205,11 +205,15 @@ func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 		Allow: flags.allow, Reporter: reporter,
 		Waiting: func(builder string) { fmt.Fprintf(e.stderr, "Waiting for builder %s to answer.\n", builder) },
 	})
-	if err := errors.Join(err, reporter.Close()); err != nil {
+	err = errors.Join(err, reporter.Close())
+	if result == nil {
 		return err
 	}
 	report.Failures(e.stderr, result)
 	fmt.Fprintln(e.stdout, report.ResultSummary(result))
+	if err != nil {
+		return err
+	}
 	if !result.Interrupted {
 		if err := e.writeOutputs(ctx, ws, plan, result); err != nil {
 			return err

@@ -43,6 +43,8 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"fault":        faultCommand,
 		"awaitrun":     awaitRunCommand,
 		"moved":        movedCommand,
+		"disk":         diskCommand,
+		"envfile":      envFileCommand,
 
 		"checkcomplete": checkCompleteCommand,
 		"serve":         serveCommand,

@@ -22,6 +22,7 @@ type partial struct {
 	expected digest.Digest // "" when the first writer did not say
 	digester digest.Digester
 	offset   int64
+	failed   bool // a write failed: nobody goes on with it
 	started  time.Time
 	updated  time.Time
 }
@@ -122,6 +123,7 @@ func (w *writer) Write(b []byte) (int, error) {
 	w.store.mu.Lock()
 	defer w.store.mu.Unlock()
 	p.offset += int64(n)
+	p.failed = p.failed || err != nil
 	p.updated = time.Now()
 	return n, err
 }
@@ -180,7 +182,7 @@ func (w *writer) Truncate(size int64) error {
 // with the ref, in this process.
 func (w *writer) Close() error {
 	return w.release(func(p *partial) error {
-		if p.offset == 0 {
+		if p.offset == 0 || p.failed { // on a full disk its room is wanted
 			return w.store.discard(p)
 		}
 		return w.store.park(w.ref, p)
