@@ -84,6 +84,9 @@ func TestBakeMistakes(t *testing.T) {
 			t.Errorf("of %.100s it is said\n%s", content, all.String())
 		}
 	}
+	if _, err := readBake(map[string]string{"deep.json": strings.Repeat("[", 1000)}); err == nil || !strings.Contains(err.Error(), "nests more than") {
+		t.Errorf("of a deep document it is said %v", err)
+	}
 	for name, content := range map[string]string{
 		"deep.json": strings.Repeat("[", 1000), "list.json": "[]", "two.json": "{} {}", "bad.yaml": "a: b: c",
 		"itself.yaml": "services: &s\n  x: {build: {<<: *s}}\n",
