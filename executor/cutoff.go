@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stowage-build/stowage/planner"
 )
 
-// NodeFinder is a Store that gives back whole nodes. Builds are cut off only on
-// such a store.
+// NodeFinder is a Store that gives back whole nodes. In another one no record of
+// an earlier build is found.
 type NodeFinder interface {
 	// FindNode returns the image for platform that the store has under ref, made
 	// of hash, with the attestations about it; nil when that is not all there.
@@ -20,11 +21,11 @@ type NodeFinder interface {
 
 // ResolvedPusher is a Registry that keeps the records of resolved hashes.
 type ResolvedPusher interface {
-	// PushResolved writes the index that the store has under ref, whose images
-	// have been pushed to ref's repository. It writes nothing when ref is there
-	// already, or when the repository does not have all that the index refers
-	// to.
-	PushResolved(ctx context.Context, ref string) error
+	// PushResolved writes an index of entry's image, which has been pushed to the
+	// repository, and of what is about it, under entry's reference. It writes
+	// nothing when the tag is there already, or when the repository does not
+	// have all that the index refers to.
+	PushResolved(ctx context.Context, entry NodeEntry) error
 }
 
 // mayCutOff reports whether an earlier image may stand for the package's build,
@@ -51,14 +52,14 @@ func resolvedHash(p *planner.Package, platform string) func(func(ImageUse) (stri
 // obtain makes one attempt at a build, unless its resolved hash has been built
 // before: then the image of that build becomes the node's.
 func (w *worker) obtain(ctx context.Context, t *task) (Status, ocispec.Descriptor, error) {
-	ref, hash, err := w.resolve(ctx, t)
+	entry, err := w.resolve(ctx, t)
 	if err != nil {
 		return "", ocispec.Descriptor{}, err
 	}
-	if hash == "" {
+	if entry == nil {
 		return w.make(ctx, t)
 	}
-	res, err := w.earlier(ctx, t, ref, hash)
+	res, err := w.earlier(ctx, t, entry)
 	switch {
 	case ctx.Err() != nil:
 		return "", ocispec.Descriptor{}, ctx.Err()
@@ -68,7 +69,9 @@ func (w *worker) obtain(ctx context.Context, t *task) (Status, ocispec.Descripto
 	case res == nil:
 		return w.make(ctx, t)
 	}
-	if err := w.keep(ctx, t, res); err != nil {
+	if t.direct() {
+		w.rememberDirect(t, res)
+	} else if err := w.keep(ctx, t, res); err != nil {
 		return "", ocispec.Descriptor{}, err
 	}
 	w.recordResolved(ctx, t, res)
@@ -76,53 +79,71 @@ func (w *worker) obtain(ctx context.Context, t *task) (Status, ocispec.Descripto
 	return StatusUnchanged, res.Manifest, nil
 }
 
-// resolve returns the resolved hash of a build whose dependencies are there, and
-// where it is recorded. The hash is "" if it has none.
-func (w *worker) resolve(ctx context.Context, t *task) (ref, hash string, err error) {
-	if _, ok := w.ports.Store.(NodeFinder); !ok || t.spec.ResolvedHash == nil || t.direct() {
-		return "", "", nil
+// resolve returns what a build whose dependencies are there is recorded as, its
+// image left out: nil if the build has no resolved hash.
+func (w *worker) resolve(ctx context.Context, t *task) (*NodeEntry, error) {
+	if t.spec.ResolvedHash == nil {
+		return nil, nil
 	}
-	hash, err = t.spec.ResolvedHash(func(u ImageUse) (string, error) {
-		desc, err := w.image(ctx, node{u.Package, u.Platform})
+	hash, err := t.spec.ResolvedHash(func(use ImageUse) (string, error) {
+		if t.direct() {
+			image, err := w.remoteImage(use)
+			return image.Descriptor.Digest.String(), err
+		}
+		desc, err := w.image(ctx, node{use.Package, use.Platform})
 		return desc.Digest.String(), err
 	})
 	if err != nil || hash == "" {
-		return "", "", err
+		return nil, err
 	}
-	return planner.ResolvedRef(t.pkg.Image, hash), hash, nil
+	return &NodeEntry{
+		Ref: planner.ResolvedRef(t.pkg.Image, hash), Hash: hash,
+		Platform: t.step.Platform, Platforms: []string{t.step.Platform},
+	}, nil
 }
 
 // earlier finds what was built with a resolved hash, in the store or else in the
-// registry, and has it in the store; nil is nothing.
-func (w *worker) earlier(ctx context.Context, t *task, ref, hash string) (*BuildResult, error) {
-	res, err := w.ports.Store.(NodeFinder).FindNode(ctx, ref, hash, t.step.Platform)
-	if res != nil || err != nil || w.local || w.ports.Registry == nil {
-		return res, err
+// registry, and has it where the step's images are; nil is nothing.
+func (w *worker) earlier(ctx context.Context, t *task, entry *NodeEntry) (*BuildResult, error) {
+	if finder, ok := w.ports.Store.(NodeFinder); ok && !t.direct() {
+		res, err := finder.FindNode(ctx, entry.Ref, entry.Hash, entry.Platform)
+		if res != nil || err != nil {
+			return res, err
+		}
 	}
-	image, err := w.ports.Registry.Lookup(ctx, ref)
-	if err != nil || image == nil || image.Hash != hash || image.Manifests[t.step.Platform].Digest == "" {
+	if w.local || w.ports.Registry == nil {
+		return nil, nil
+	}
+	image, err := w.ports.Registry.Lookup(ctx, entry.Ref)
+	if err != nil || image == nil || image.Hash != entry.Hash || image.Manifests[entry.Platform].Digest == "" {
 		return nil, err
 	}
-	return w.ports.Registry.Pull(ctx, ref, t.step.Platform)
+	if t.direct() {
+		index := ocispec.Descriptor{MediaType: image.MediaType, Digest: digest.Digest(image.Digest), Size: image.Size}
+		return w.publisher().Pushed(ctx, t.pkg.Ref, entry.Platform, index, false)
+	}
+	return w.ports.Registry.Pull(ctx, entry.Ref, entry.Platform)
 }
 
-// recordResolved records what a node's resolved hash has made. Without the
-// record it is built again at worst.
+// recordResolved records what a node's resolved hash has made, in the store and
+// for the time when the package is pushed. Without the record it is built again
+// at worst.
 func (w *worker) recordResolved(ctx context.Context, t *task, res *BuildResult) {
-	ref, hash, err := w.resolve(ctx, t)
-	if err == nil && hash != "" {
-		err = w.ports.Store.PutNode(context.WithoutCancel(ctx), NodeEntry{
-			Ref: ref, Hash: hash, Platform: t.step.Platform, Platforms: []string{t.step.Platform}, BuildResult: *res,
-		})
+	entry, err := w.resolve(ctx, t)
+	if err == nil && entry == nil {
+		return
+	}
+	if err == nil {
+		entry.BuildResult = *res
+		w.mu.Lock()
+		w.resolved[node{t.step.Package, t.step.Platform}] = *entry
+		w.mu.Unlock()
+		if !t.direct() {
+			err = w.ports.Store.PutNode(context.WithoutCancel(ctx), *entry)
+		}
 	}
 	if err != nil {
 		w.feed.warn(t, fmt.Errorf("record what %s was made of: %w", t.node(), err))
-		return
-	}
-	if hash != "" {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.resolved[node{t.step.Package, t.step.Platform}] = hash
 	}
 }
 
@@ -135,13 +156,13 @@ func (w *worker) pushResolved(ctx context.Context, t *task) {
 	}
 	for _, platform := range t.platforms {
 		w.mu.Lock()
-		hash := w.resolved[node{t.step.Package, platform}]
+		entry, made := w.resolved[node{t.step.Package, platform}]
 		w.mu.Unlock()
-		if hash == "" {
+		if !made {
 			continue
 		}
-		if err := pusher.PushResolved(ctx, planner.ResolvedRef(t.pkg.Image, hash)); err != nil {
-			w.feed.warn(t, err)
+		if err := pusher.PushResolved(ctx, entry); err != nil {
+			w.feed.warn(t, fmt.Errorf("record in the registry what %s was made of: %w", planner.NodeID(t.step.Package, platform), err))
 		}
 	}
 }

@@ -31,8 +31,9 @@ type worker struct {
 	// images are those built, pulled or found in this run, by node. What one
 	// build was given, all others are given.
 	images map[node]ocispec.Descriptor
-	// resolved are the resolved hashes of the nodes that this run has made.
-	resolved map[node]string
+	// resolved are the records of the resolved hashes of nodes that this run has
+	// made.
+	resolved map[node]NodeEntry
 	// direct are those that builders have pushed, or that were found in the
 	// registry where they were to be pushed; remote are the digests of those that
 	// the plan has found there.
@@ -47,7 +48,7 @@ func newWorker(plan *planner.Plan, specs Specs, ports Ports, opts Options, feed 
 		ports: ports, specs: specs, logTail: opts.LogTail, feed: feed,
 		packages: map[string]planner.PackageInfo{},
 		images:   map[node]ocispec.Descriptor{},
-		resolved: map[node]string{},
+		resolved: map[node]NodeEntry{},
 		local:    opts.Offline,
 		direct:   map[node]*BuildResult{},
 		remote:   foundRemote(plan),

@@ -261,6 +261,7 @@ type analysis struct {
 	out    *planner.Dockerfile
 	values map[string]string
 	stages []string
+	from   bool // there was a FROM
 }
 
 func (a *analysis) expand(s string) string {
@@ -283,7 +284,11 @@ func (a *analysis) instruction(line int, words []string) error {
 		}
 		a.values[name] = a.expand(value)
 		a.out.Args = append(a.out.Args, name)
+		if !a.from {
+			a.out.NameArgs = append(a.out.NameArgs, name)
+		}
 	case "FROM":
+		a.from = true
 		platform := a.opts.Platform
 		if p, ok := strings.CutPrefix(words[1], "--platform="); ok {
 			platform, words = a.expand(p), words[1:]

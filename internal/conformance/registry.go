@@ -50,6 +50,7 @@ func Registry(t *testing.T, open func(t *testing.T) RegistryUnderTest) {
 		"PlatformsAreNormalisedToo": platformsAreNormalisedToo,
 		"ArtifactsReachTheOthers":   artifactsReachTheOthers,
 		"PushWithoutIndex":          pushWithoutIndex,
+		"RecordOfAResolvedHash":     recordOfAResolvedHash,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -58,6 +58,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest) {
 		"PutIndexNeedsPlatforms":    putIndexNeedsPlatforms,
 		"PutNodesAtOnce":            putNodesAtOnce,
 		"AttachIsFound":             attachIsFound,
+		"FindNode":                  findNode,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

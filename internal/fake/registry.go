@@ -270,15 +270,18 @@ func (r *Registry) Tag(_ context.Context, ref, tag string) error {
 }
 
 // PushResolved is executor.ResolvedPusher's.
-func (r *Registry) PushResolved(ctx context.Context, ref string) error {
-	if err := r.begin("push-resolved", ref); err != nil {
+func (r *Registry) PushResolved(ctx context.Context, entry executor.NodeEntry) error {
+	if err := r.begin("push-resolved", entry.Ref); err != nil {
 		return err
 	}
-	idx := r.store.Index(ref)
-	if idx == nil {
-		return fmt.Errorf("push %s: %w", ref, errdefs.ErrNotFound)
+	platform, err := imageindex.ParsePlatform(entry.Platform)
+	if err != nil {
+		return err
 	}
-	if _, there := r.Tags()[ref]; there || !r.has(ctx, idx) {
+	idx := imageindex.New()
+	imageindex.Annotate(idx, map[string]string{planner.AnnotationHash: entry.Hash})
+	imageindex.Put(idx, platform, entry.Manifest, entry.Attestations)
+	if _, there := r.Tags()[entry.Ref]; there || !r.has(ctx, idx) {
 		return nil
 	}
 	data, desc, err := imageindex.Marshal(idx)
@@ -286,7 +289,7 @@ func (r *Registry) PushResolved(ctx context.Context, ref string) error {
 		return err
 	}
 	r.put(desc.Digest, data)
-	r.point(ref, desc.Digest)
+	r.point(entry.Ref, desc.Digest)
 	return nil
 }
 
