@@ -98,10 +98,10 @@ func (r *Registry) Pushed(ctx context.Context, ref, platform string, pushed ocis
 		return nil, err
 	}
 	res, err := r.repository(tag.Repository).pushed(ctx, tag.TagStr(), platform, pushed, keep)
-	if errors.Is(err, errdefs.ErrNotFound) || blobUnknown(err) {
-		err = &lostPushError{err}
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errdefs.ErrNotFound) || blobUnknown(err):
+		return nil, &lostPushError{fail("find what the builder pushed for", tag, err)}
+	case err != nil:
 		return nil, fail("find what the builder pushed for", tag, err)
 	}
 	return res, nil
@@ -137,7 +137,7 @@ func (r *repository) pushed(ctx context.Context, tag, platform string, pushed oc
 // lostPushError is an image that a builder has pushed and the registry lacks.
 type lostPushError struct{ err error }
 
-func (e *lostPushError) Error() string   { return "the registry lost some of it: " + e.err.Error() }
+func (e *lostPushError) Error() string   { return "the registry has lost some of it: " + e.err.Error() }
 func (e *lostPushError) Unwrap() error   { return e.err }
 func (e *lostPushError) Temporary() bool { return true }
 
