@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,12 +12,15 @@ import (
 	"github.com/stowage-build/stowage/planner"
 )
 
-// NodeFinder is a Store that gives back whole nodes. In another one no record of
+// NodeFinder is a Store that gives back whole nodes, and finds records. In another one no record of
 // an earlier build is found.
 type NodeFinder interface {
 	// FindNode returns the image for platform that the store has under ref, made
 	// of hash, with the attestations about it; nil when that is not all there.
 	FindNode(ctx context.Context, ref, hash, platform string) (*BuildResult, error)
+	// Records returns the records of resolved hashes, in a repository, that have
+	// made an image: the entries under planner.ResolvedRef, sorted by reference.
+	Records(ctx context.Context, repository string, image digest.Digest) ([]NodeEntry, error)
 }
 
 // ResolvedPusher is a Registry that keeps the records of resolved hashes.
@@ -30,7 +34,7 @@ type ResolvedPusher interface {
 
 // mayCutOff reports whether an earlier image may stand for the package's build,
 // when all that the build is made of is the same. It may not if the build is to
-// be made each time (see decision 0018), or if it is told the package's own hash.
+// be made each time (docs/decisions/0018-early-cutoff.md), or if it is told the package's own hash.
 func mayCutOff(p *planner.Package, platform string) bool {
 	if p.NoCache || p.Overrides[platform].NoCache || len(p.NoCacheStages) > 0 || p.Pull {
 		return false
@@ -147,22 +151,40 @@ func (w *worker) recordResolved(ctx context.Context, t *task, res *BuildResult) 
 	}
 }
 
-// pushResolved tells the registry of the resolved hashes of the package's nodes
-// that this run has made, once their images are there.
+// pushResolved tells the registry what the package's nodes were made of, once
+// their images are there. Without that they are built again elsewhere at worst.
 func (w *worker) pushResolved(ctx context.Context, t *task) {
 	pusher, ok := w.ports.Registry.(ResolvedPusher)
 	if !ok {
 		return
 	}
 	for _, platform := range t.platforms {
-		w.mu.Lock()
-		entry, made := w.resolved[node{t.step.Package, platform}]
-		w.mu.Unlock()
-		if !made {
-			continue
+		records, err := w.records(ctx, t, platform)
+		for _, record := range records {
+			err = errors.Join(err, pusher.PushResolved(ctx, record))
 		}
-		if err := pusher.PushResolved(ctx, entry); err != nil {
+		if err != nil {
 			w.feed.warn(t, fmt.Errorf("record in the registry what %s was made of: %w", planner.NodeID(t.step.Package, platform), err))
 		}
 	}
+}
+
+// records are those of this run or else, of a node that another run has built,
+// the store's.
+func (w *worker) records(ctx context.Context, t *task, platform string) ([]NodeEntry, error) {
+	w.mu.Lock()
+	entry, made := w.resolved[node{t.step.Package, platform}]
+	w.mu.Unlock()
+	if made {
+		return []NodeEntry{entry}, nil
+	}
+	finder, ok := w.ports.Store.(NodeFinder)
+	if !ok || t.direct() {
+		return nil, nil
+	}
+	desc, found, err := w.stored(ctx, t.pkg, platform)
+	if err != nil || !found {
+		return nil, err
+	}
+	return finder.Records(ctx, t.pkg.Image, desc.Digest)
 }

@@ -130,6 +130,21 @@ func TestCutOffThroughRegistry(t *testing.T) {
 	}
 }
 
+// TestRecordsOfAnotherRun: what one run builds and another one pushes is recorded
+// in the registry.
+func TestRecordsOfAnotherRun(t *testing.T) {
+	first := newHarness(t, "build:base\nbuild:leaf < build:base\nindex:leaf < build:leaf")
+	first.resolving("1")
+	first.wantCounts("1 indexed, 2 built")
+	second := newHarness(t, "reuse:leaf in=store\npush:leaf < reuse:leaf")
+	second.onto(first, true)
+	second.resolving("1")
+	second.wantCounts("1 pushed, 1 reused")
+	if records := recordsIn(first.registry); len(records) != 1 {
+		t.Errorf("the registry has the records %q, want that of leaf", records)
+	}
+}
+
 func recordsIn(r *fake.Registry) []string {
 	var refs []string
 	for ref := range r.Tags() {

@@ -13,7 +13,7 @@ import (
 // node has the digests of the images that its build uses in the place of their
 // packages' hashes. So it is known only when these are built, and says more:
 // two builds with one resolved hash are of the same files, instructions and
-// images. See "Early cutoff" in the design notes.
+// images. See docs/decisions/0018-early-cutoff.md.
 //
 // It is encoded as the input hash is, after another line, and has in it
 //

@@ -77,6 +77,23 @@ func findNode(t *testing.T, s StoreUnderTest) {
 	if find(ref, hashB, "linux/amd64") != nil || find(ref, hashA, "linux/arm64") != nil {
 		t.Error("found what was not put there")
 	}
+
+	record := executor.NodeEntry{Ref: planner.ResolvedRef("registry.test/acme/app", hashB), Hash: hashB, Platform: "linux/amd64", Platforms: both, BuildResult: want}
+	if err := s.PutNode(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	for repository, n := range map[string]int{"registry.test/acme/app": 1, "registry.test/acme": 0, "registry.test/acme/ap": 0} {
+		records, err := finder.Records(t.Context(), repository, want.Manifest.Digest)
+		if err != nil || len(records) != n {
+			t.Errorf("the records in %s are %+v, %v; want %d", repository, records, err, n)
+		} else if n == 1 && (records[0].Ref != record.Ref || records[0].Hash != hashB || len(records[0].Attestations) != 1) {
+			t.Errorf("the record is %+v, want %+v", records[0], record)
+		}
+	}
+	if records, err := finder.Records(t.Context(), "registry.test/acme/app", want.Attestations[0].Digest); err != nil || len(records) != 0 {
+		t.Errorf("the records of another image are %+v, %v", records, err)
+	}
+
 	s.Content.RemoveBlob(want.Attestations[0].Digest)
 	if got := find(ref, hashA, "linux/amd64"); got != nil {
 		t.Errorf("found %+v, which is not whole", got)

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stowage-build/stowage/executor"
@@ -213,4 +215,26 @@ func (s *Store) FindNode(ctx context.Context, ref, hash, platform string) (*exec
 		return nil, nil
 	}
 	return result, nil
+}
+
+// Records is executor.NodeFinder's.
+func (s *Store) Records(_ context.Context, repository string, image digest.Digest) ([]executor.NodeEntry, error) {
+	var found []executor.NodeEntry
+	for _, ref := range s.Refs() {
+		if !strings.HasPrefix(ref, repository+":") || !planner.IsResolvedRef(ref) {
+			continue
+		}
+		idx := s.Index(ref)
+		for _, d := range imageindex.Images(idx) {
+			if d.Digest != image {
+				continue
+			}
+			platform := imageindex.FormatPlatform(d.Platform)
+			found = append(found, executor.NodeEntry{
+				Ref: ref, Hash: idx.Annotations[planner.AnnotationHash], Platform: platform, Platforms: []string{platform},
+				BuildResult: executor.BuildResult{Manifest: d, Attestations: imageindex.Attestations(idx, d.Digest)},
+			})
+		}
+	}
+	return found, nil
 }

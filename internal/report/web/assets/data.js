@@ -5,7 +5,7 @@ const card = { w: 216, h: 52 };
 // What a state is called, its colour, and what it means.
 const states = {
   build: ['to build', '--build'], reuse: ['reused', '--reuse'], pull: ['to pull', '--pull'],
-  built: ['built', '--good'], reused: ['reused', '--reuse'], unchanged: ['not built: made of the same as before', '--reuse'], pulled: ['pulled', '--pull'],
+  built: ['built', '--good'], reused: ['reused', '--reuse'], unchanged: ['unchanged', '--reuse'], pulled: ['pulled', '--pull'],
   failed: ['failed', '--bad'], skipped: ['skipped', '--warn'], cancelled: ['cancelled', '--warn'],
   indexed: ['indexed', '--accent'], pushed: ['pushed', '--accent'], tagged: ['tagged', '--accent'],
   loaded: ['loaded', '--accent'], retried: ['tried again', '--warn'],
