@@ -18,7 +18,8 @@ type Publisher interface {
 	// platform alone; nil when that is nothing.
 	Published(ctx context.Context, ref, platform string) (*BuildResult, error)
 	// Pushed returns the image for platform and what is about it, of what a
-	// builder has pushed to ref's repository. With keep it is put under ref's tag
+	// builder has pushed to ref's repository, and which must all be there: what
+	// is not is an error for which Transient reports true. With keep it is put under ref's tag
 	// for the platform, where the next run finds it, unless there is one already:
 	// then that is returned.
 	Pushed(ctx context.Context, ref, platform string, pushed ocispec.Descriptor, keep bool) (*BuildResult, error)

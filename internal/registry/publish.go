@@ -47,12 +47,21 @@ func (r *repository) published(ctx context.Context, tag, platform string) (*exec
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range append([]ocispec.Descriptor{res.Manifest}, res.Attestations...) {
-		if complete, err := r.complete(ctx, client, d); err != nil || !complete {
-			return nil, err
-		}
+	if lacks, err := r.lacks(ctx, client, res); err != nil || lacks != "" {
+		return nil, err
 	}
 	return res, nil
+}
+
+// lacks names a manifest of an image, or about it, that the repository does not
+// have with all its blobs; "" is none.
+func (r *repository) lacks(ctx context.Context, client *http.Client, res *executor.BuildResult) (digest.Digest, error) {
+	for _, d := range append([]ocispec.Descriptor{res.Manifest}, res.Attestations...) {
+		if complete, err := r.complete(ctx, client, d); err != nil || !complete {
+			return d.Digest, err
+		}
+	}
+	return "", nil
 }
 
 // complete reports whether the repository has a manifest and its blobs.
@@ -121,8 +130,17 @@ func (r *repository) pushed(ctx context.Context, tag, platform string, pushed oc
 		return nil, err
 	}
 	res, err := resultOf(idx, platform)
-	if err != nil || !keep {
-		return res, err
+	if err != nil {
+		return nil, err
+	}
+	lacks, err := r.lacks(ctx, client, res)
+	switch {
+	case err != nil:
+		return nil, err
+	case lacks != "":
+		return nil, fmt.Errorf("manifest %s is not there with all its blobs: %w", lacks, errdefs.ErrNotFound)
+	case !keep:
+		return res, nil
 	}
 	if first, err := r.published(ctx, tag, platform); err != nil || first != nil {
 		return first, err

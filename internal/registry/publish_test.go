@@ -190,6 +190,9 @@ func TestLostPush(t *testing.T) {
 		if found, err := r.Published(t.Context(), ref, "linux/amd64"); err != nil || found != nil {
 			t.Errorf("without %s there is %+v, %v", d, found, err)
 		}
+		if res, err := r.Pushed(t.Context(), ref, "linux/amd64", pushed, false); !executor.Transient(err) {
+			t.Errorf("without %s it is pushed: %+v, %v", d, res, err)
+		}
 	}
 	lost.Store("")
 	if found, err := r.Published(t.Context(), ref, "linux/amd64"); err != nil || found == nil {
