@@ -127,6 +127,41 @@ func TestCutOffThroughRegistry(t *testing.T) {
 			want = "3 built"
 		}
 		second.wantCounts(want)
+		if offline {
+			continue
+		}
+		// It is in this store from now on.
+		third := newHarness(t, "build:base\nbuild:mid < build:base\nbuild:leaf < build:mid")
+		third.onto(second, true)
+		third.resolving("3")
+		third.opts.Offline = true
+		third.wantCounts("1 built, 2 unchanged")
+	}
+}
+
+// TestCutOffComparesWholeHashes: a record whose tag is right is one of another
+// build if its hash is.
+func TestCutOffComparesWholeHashes(t *testing.T) {
+	first := newHarness(t, chain)
+	first.resolving("1")
+	first.wantCounts("1 indexed, 1 pushed, 3 built")
+	for _, sameStore := range []bool{true, false} {
+		second := newHarness(t, "build:base\nbuild:mid < build:base\nbuild:leaf < build:mid")
+		second.onto(first, sameStore)
+		second.resolving("2")
+		change := second.change
+		second.change = func(id string, spec *executor.BuildSpec) {
+			change(id, spec)
+			resolve := spec.ResolvedHash
+			spec.ResolvedHash = func(image func(executor.ImageUse) (string, error)) (string, error) {
+				hash, err := resolve(image)
+				if hash == "" {
+					return "", err
+				}
+				return hash[:40] + strings.Repeat("0", 24), err
+			}
+		}
+		second.wantCounts("3 built")
 	}
 }
 

@@ -65,6 +65,10 @@ func TestResolvedHash(t *testing.T) {
 	if resolvedOf(t, two, amd64, sameDigest) != before || resolvedOf(t, two, arm64, sameDigest) == before {
 		t.Error("the resolved hash is not that of a node")
 	}
+	one := two.with(tree{"app/Dockerfile": "FROM --platform=linux/amd64 registry.test/acme/base\n"})
+	if resolvedOf(t, one, amd64, sameDigest) == resolvedOf(t, one, arm64, sameDigest) {
+		t.Error("two platforms made of one image have one resolved hash")
+	}
 }
 
 // TestResolvedHashOfArguments: an argument made of a package's reference counts
