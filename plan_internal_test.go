@@ -22,10 +22,12 @@ func TestContradictions(t *testing.T) {
 		"release":       func(o *PlanOptions) { o.Release, o.Push = "v1", true },
 		"platform":      func(o *PlanOptions) { o.Platforms = []string{"linux/amd64"} },
 		"skip-platform": func(o *PlanOptions) { o.SkipPlatforms = []string{"linux/amd64"} },
+		"output":        func(o *PlanOptions) { o.Output, o.Push = OutputRegistry, true },
 	}
 	refused := [][2]string{
 		{"offline", "push"}, {"offline", "pull"}, {"offline", "ignore-cached"}, {"offline", "no-index"}, {"offline", "release"},
 		{"force", "skip-build"}, {"force", "pull"}, {"no-index", "release"}, {"platform", "skip-platform"},
+		{"output", "offline"}, {"output", "load"}, {"output", "pull"}, {"output", "skip-build"},
 	}
 	for a, set := range options {
 		for b, also := range options {
@@ -48,6 +50,8 @@ func TestContradictions(t *testing.T) {
 	for name, o := range map[string]PlanOptions{
 		"use it with --push":  {NoIndex: true},
 		"in the registry":     {Release: "v1"},
+		"push what they buil": {Output: OutputRegistry},
+		"store or registry":   {Output: "tape", Push: true},
 		`"not a tag" is no`:   {Release: "not a tag", Push: true},
 		"at most 128":         {Release: strings.Repeat("x", 129), Push: true},
 		"use one of them":     {Platforms: []string{"linux/s390x", "linux/arm64"}, SkipPlatforms: []string{"linux/arm64"}},
