@@ -107,6 +107,21 @@ func TestByWaves(t *testing.T) {
 	want(t, split(t, p, ci.ByGraph, 256), []string{"stowage apply --push --no-index --platform linux/amd64 top"})
 }
 
+// TestIntoTheRegistry: builders push in jobs as well, and what was not selected
+// gets no index of the platforms that jobs happened to need.
+func TestIntoTheRegistry(t *testing.T) {
+	p := newPlan().build("base:"+amd64).build("app:"+amd64, "base:"+amd64)
+	p.Selection, p.Options["output"] = []string{"app"}, planner.OutputRegistry
+	for i := range p.Steps {
+		p.Steps[i].Output = planner.OutputRegistry
+	}
+	jobs := split(t, p, ci.ByGraph, 256)
+	want(t, jobs, []string{"stowage apply --push --no-index --output registry --platform linux/amd64 app"})
+	if got := strings.Join(jobs.Finish, "\n"); got != "stowage index app" {
+		t.Errorf("finish with %q", got)
+	}
+}
+
 // TestOptions: what decides hashes is in every command, and moving tags come
 // last.
 func TestOptions(t *testing.T) {

@@ -26,6 +26,9 @@ func (s *splitter) job(g group, by By) Job {
 		if by == ByGraph {
 			words += " --no-index"
 		}
+		if s.plan.Options["output"] == planner.OutputRegistry {
+			words += " --output " + planner.OutputRegistry
+		}
 	}
 	platforms := g.platforms()
 	words += " --platform " + Quote(strings.Join(platforms, ","))
@@ -47,13 +50,17 @@ func jobName(names, platforms []string) string {
 }
 
 // finish are the commands that make of the jobs' images what one apply would
-// have made: indexes, then moving tags.
+// have made of what was selected: indexes, then moving tags. Other packages that
+// builders have pushed may lack platforms that no job needed.
 func (s *splitter) finish() []string {
 	if !s.push {
 		return nil
 	}
 	set, tags := map[string]bool{}, false
 	for _, step := range s.plan.Steps {
+		if step.Output == planner.OutputRegistry && !slices.Contains(s.plan.Selection, step.Package) {
+			continue
+		}
 		switch step.Kind {
 		case planner.KindPush:
 			set[step.Package] = true
