@@ -73,7 +73,7 @@ func (f *planFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.ignoreCached, "ignore-cached", false, "take dependencies from the registry although the store has them")
 	flags.BoolVar(&f.noIndex, "no-index", false, "push per-platform tags only, and no index")
 	flags.StringVar(&f.release, "release", "", "with --push, move the tag `R` of every selected package, after all has succeeded")
-	flags.StringVar(&f.output, "output", stowage.OutputStore, "where builders put images: into the store, or with --push into the `registry`, past this machine")
+	flags.StringVar(&f.output, "output", stowage.OutputStore, "`WHERE` builders put images: store, or with --push registry, past this machine")
 	flags.Var(&f.at, "at", "as if it were `TIME`: decides which refresh periods have begun")
 }
 
