@@ -10,11 +10,7 @@ import (
 	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
-	ctdsnapshot "github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/defaults"
-	"github.com/containerd/containerd/v2/plugins/snapshots/native"
-	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
-	"github.com/containerd/containerd/v2/plugins/snapshots/overlay/overlayutils"
 	"github.com/moby/buildkit/cache/remotecache"
 	inlineremotecache "github.com/moby/buildkit/cache/remotecache/inline"
 	localremotecache "github.com/moby/buildkit/cache/remotecache/local"
@@ -229,19 +225,6 @@ func dns(c *config.DNSConfig) *oci.DNSConfig {
 		return nil
 	}
 	return &oci.DNSConfig{Nameservers: c.Nameservers, Options: c.Options, SearchDomains: c.SearchDomains}
-}
-
-// snapshotters is overlayfs where the kernel has it for the directory, and
-// plain copies elsewhere.
-func snapshotters(root string) runc.SnapshotterFactory {
-	if err := overlayutils.Supported(root); err != nil {
-		return runc.SnapshotterFactory{Name: "native", New: func(dir string) (ctdsnapshot.Snapshotter, error) {
-			return native.NewSnapshotter(dir)
-		}}
-	}
-	return runc.SnapshotterFactory{Name: "overlayfs", New: func(dir string) (ctdsnapshot.Snapshotter, error) {
-		return overlay.NewSnapshotter(dir, overlay.AsynchronousRemove)
-	}}
 }
 
 // gcPolicy is what the settings say, else BuildKit's default for the size of

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb"
 
 	"github.com/stowage-build/stowage/internal/engine"
 	"github.com/stowage-build/stowage/internal/testenv"
@@ -130,6 +131,9 @@ func TestStopsWhenIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitStopped(t, cfg)
+	if log, err := os.ReadFile(cfg.LogPath()); err != nil || strings.Contains(string(log), "engine: ") {
+		t.Errorf("it did not stop in good order: %v\n%s", err, log)
+	}
 	if again := ensure(t, cfg); again != at {
 		t.Errorf("the endpoint was %s and is %s: the state did not stay", at, again)
 	}
@@ -168,6 +172,48 @@ func TestKilled(t *testing.T) {
 			testenv.CheckUnused(t, cfg.Root)
 			ensure(t, cfg)
 		})
+	}
+}
+
+// TestUncommittedSnapshots: a directory whose number was never committed does
+// not fail the snapshot that gets the number.
+func TestUncommittedSnapshots(t *testing.T) {
+	cfg := config(t, time.Minute)
+	ensure(t, cfg)
+	found, err := filepath.Glob(filepath.Join(cfg.Root, "buildkit-*", "runc-*", "snapshots", "snapshots"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("directories of snapshots %q, %v", found, err)
+	}
+	for range 2 { // without a database, then with one
+		if err := engine.Stop(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		awaitStopped(t, cfg)
+		for i := range 100 {
+			if err := os.MkdirAll(filepath.Join(found[0], strconv.Itoa(i), "fs"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		solve(t, ensure(t, cfg))
+	}
+}
+
+// solve makes two snapshots.
+func solve(t *testing.T, endpoint string) {
+	t.Helper()
+	c, err := client.New(t.Context(), endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	name := strconv.FormatInt(time.Now().UnixNano(), 36)
+	state := llb.Scratch().File(llb.Mkdir("/"+name, 0o755)).File(llb.Mkfile("/"+name+"/file", 0o644, []byte(name)))
+	definition, err := state.Marshal(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Solve(t.Context(), definition, client.SolveOpt{}, nil); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -60,6 +60,9 @@ func serve(cfg childConfig) error {
 	logrus.Infof("serving on %s", path)
 	select {
 	case err = <-served:
+		if errors.Is(err, net.ErrClosed) {
+			err = nil // by watch
+		}
 	case <-stop.Done():
 		logrus.Info("stopping: told to")
 	case reason := <-watch(c, cfg.ID, listener):
