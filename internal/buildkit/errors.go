@@ -60,8 +60,8 @@ func (c *Client) explain(ctx context.Context, err error, w *watcher) error {
 	}
 	out.Excerpt = strings.Trim(excerpt.String(), "\n")
 	out.Err = errors.New(plainMessage(err, out))
-	if out.ExitCode == 0 && passing(err.Error()) {
-		return &pullError{out}
+	if during, ok := passing(err.Error()); ok && out.ExitCode == 0 {
+		return &passingError{out, during}
 	}
 	return out
 }
