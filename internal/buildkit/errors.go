@@ -60,8 +60,12 @@ func (c *Client) explain(ctx context.Context, err error, w *watcher) error {
 	}
 	out.Excerpt = strings.Trim(excerpt.String(), "\n")
 	out.Err = errors.New(plainMessage(err, out))
-	if during, ok := passing(err.Error()); ok && out.ExitCode == 0 {
-		return &passingError{out, during}
+	switch {
+	case out.ExitCode != 0:
+	case passing(err.Error()):
+		return &passingError{out, "pull for the build"}
+	case uncommitted.MatchString(err.Error()):
+		return &passingError{out, "make room for the build"}
 	}
 	return out
 }

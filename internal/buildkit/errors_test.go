@@ -133,14 +133,17 @@ func TestPassing(t *testing.T) {
 		"failed to copy: read tcp 192.0.2.1:1->192.0.2.2:443: read: connection reset by peer":                                                                     true,
 		`failed to do request: Head "https://nowhere.example/v2/x/manifests/1": dial tcp: lookup nowhere.example: no such host`:                                   false,
 		`failed to do request: Head "https://r.example/v2/x/manifests/1": tls: failed to verify certificate: x509: certificate signed by unknown authority`:       false,
-		"failed to read dockerfile: failed to prepare  as k: failed to rename: rename /b/snapshots/new-1 /b/snapshots/8: file exists":                             true,
 		"unexpected status from HEAD request to https://r.example/v2/x/manifests/1: 401 Unauthorized":                                                             false,
 		"failed to copy: unexpected commit digest sha256:1, expected sha256:2: failed precondition":                                                               false,
 		"dockerfile parse error on line 2: unknown instruction: GET":                                                                                              false,
 	} {
-		if _, got := passing(text); got != want {
+		if got := passing(text); got != want {
 			t.Errorf("%q passes: %v, want %v", text, got, want)
 		}
+	}
+	left := errors.New("failed to read dockerfile: failed to prepare  as k: failed to rename: rename /b/snapshots/new-1 /b/snapshots/8: file exists")
+	if err := (&Client{}).explain(t.Context(), left, &watcher{}); !executor.Transient(err) {
+		t.Errorf("a snapshot that was never committed is not transient: %v", err)
 	}
 	run := errdefs.WithSource(&gatewaypb.ExitError{ExitCode: 1, Err: errors.New(`process "curl || echo unexpected status from GET request to x: 503" did not complete`)}, &errdefs.Source{})
 	if err := (&Client{}).explain(t.Context(), run, &watcher{}); executor.Transient(err) {

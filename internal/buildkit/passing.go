@@ -34,21 +34,17 @@ var (
 	uncommitted = regexp.MustCompile(`failed to prepare .*: failed to rename: rename \S+ \S+: (?:file exists|directory not empty)`)
 )
 
-// passing reports whether a build's error says that something had a fault that
-// may pass, and what was being done then.
-func passing(text string) (during string, ok bool) {
-	const pull = "pull for the build"
+// passing reports whether a build's error says that a registry had a fault that
+// may pass.
+func passing(text string) bool {
 	if m := answered.FindStringSubmatch(text); m != nil {
 		code, _ := strconv.Atoi(m[1]) // three digits
-		return pull, slices.Contains([]int{408, 429, 500, 502, 503, 504}, code)
+		return slices.Contains([]int{408, 429, 500, 502, 503, 504}, code)
 	}
 	if at := asked.FindStringIndex(text); at != nil {
-		return pull, !lasting(text[at[1]:])
+		return !lasting(text[at[1]:])
 	}
-	if uncommitted.MatchString(text) {
-		return "make room for the build", true
-	}
-	return pull, copied.MatchString(text)
+	return copied.MatchString(text)
 }
 
 // lasting reports whether what became of a request is about what was asked of
