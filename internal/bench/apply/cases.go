@@ -7,16 +7,20 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/stowage-build/stowage/internal/bench/monorepo"
+	"github.com/stowage-build/stowage/internal/bench/programs"
 )
 
 // measure runs all cases, one after the other: what one has built, the next
 // finds.
 func (w *workspace) measure(ctx context.Context) error {
 	if w.name != ours {
-		if _, err := w.run(ctx, []string{w.bin("buildx"), "create", "--name", "bench", "--driver", "remote", w.daemon.endpoint}); err != nil {
+		if _, err := w.run(ctx, []string{w.programs.Path(programs.Buildx), "create", "--name", "bench", "--driver", "remote", w.daemon.Endpoint}); err != nil {
 			return err
 		}
 	}
+	root, _ := monorepo.Root(w.packages)
 	steps := []struct {
 		name    string
 		prepare func() error
@@ -25,8 +29,8 @@ func (w *workspace) measure(ctx context.Context) error {
 	}{
 		{"build from nothing", nil, w.contestant.build(w), 1},
 		{"nothing to do", nil, w.contestant.build(w), w.idle},
-		{"one leaf changed", w.change(w.leaf()), w.contestant.build(w), 1},
-		{"one package with few dependents changed", w.change(w.root0()), w.contestant.build(w), 1},
+		{"one leaf changed", w.change(monorepo.Leaf(w.packages)), w.contestant.build(w), 1},
+		{"one package with few dependents changed", w.change(root), w.contestant.build(w), 1},
 		{"first push", nil, w.push(w), 1},
 		{"nothing to do, with push", nil, w.push(w), w.idle},
 		{"nothing to do, the store lost", w.loseStore, w.push(w), 1},
@@ -51,45 +55,11 @@ func (w *workspace) measure(ctx context.Context) error {
 	return nil
 }
 
-// leaf is a package that no other needs.
-func (w *workspace) leaf() int { return len(w.packages) - 1 }
-
-// root0 is the package of the first layer with the fewest dependents, direct or
-// not, but some.
-func (w *workspace) root0() int {
-	dependents := make([]map[int]bool, len(w.packages))
-	for i := len(w.packages) - 1; i >= 0; i-- {
-		if dependents[i] == nil {
-			dependents[i] = map[int]bool{}
-		}
-		for _, n := range w.packages[i].Needs {
-			if dependents[n] == nil {
-				dependents[n] = map[int]bool{}
-			}
-			dependents[n][i] = true
-			for d := range dependents[i] {
-				dependents[n][d] = true
-			}
-		}
-	}
-	best := -1
-	for i, p := range w.packages {
-		if len(p.Needs) == 0 && len(dependents[i]) > 0 && (best < 0 || len(dependents[i]) < len(dependents[best])) {
-			best = i
-		}
-	}
-	return max(best, 0)
-}
-
-// change appends a line to a source file of a package.
+// change changes a package, for good.
 func (w *workspace) change(i int) func() error {
 	return func() error {
-		f, err := os.OpenFile(filepath.Join(w.root, "pkg", w.packages[i].Name, "src", "file00.txt"), os.O_APPEND|os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(f, "changed")
-		return cmp.Or(err, f.Close())
+		_, err := monorepo.Change(w.root, w.packages[i], "changed")
+		return err
 	}
 }
 

@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 
 	"github.com/stowage-build/stowage/internal/bench/measure"
 	"github.com/stowage-build/stowage/internal/bench/monorepo"
+	"github.com/stowage-build/stowage/internal/bench/programs"
+	"github.com/stowage-build/stowage/internal/bench/services"
 )
 
 // contestant is a program and how it is run.
@@ -25,20 +26,20 @@ func (b *bench) contestants() []contestant {
 	stowage := contestant{
 		name: ours,
 		build: func(w *workspace) []string {
-			return []string{w.bin("stowage"), "apply", "--offline", "--progress", "quiet", "--builder", w.daemon.endpoint, "--store", filepath.Join(w.dir, "store")}
+			return []string{w.programs.Path(programs.Stowage), "apply", "--offline", "--progress", "quiet", "--builder", w.daemon.Endpoint, "--store", filepath.Join(w.dir, "store")}
 		},
 		push: func(w *workspace) []string {
-			return []string{w.bin("stowage"), "apply", "--push", "--allow-dirty", "--progress", "quiet", "--builder", w.daemon.endpoint, "--store", filepath.Join(w.dir, "store")}
+			return []string{w.programs.Path(programs.Stowage), "apply", "--push", "--allow-dirty", "--progress", "quiet", "--builder", w.daemon.Endpoint, "--store", filepath.Join(w.dir, "store")}
 		},
 	}
 	bake := contestant{
 		name: "docker buildx bake, tuned",
 		env:  []string{"BUILDX_GIT_INFO=false", "BUILDX_NO_DEFAULT_ATTESTATIONS=1"},
 		build: func(w *workspace) []string {
-			return []string{w.bin("buildx"), "bake", "--builder", "bench", "--progress", "quiet"}
+			return []string{w.programs.Path(programs.Buildx), "bake", "--builder", "bench", "--progress", "quiet"}
 		},
 		push: func(w *workspace) []string {
-			return []string{w.bin("buildx"), "bake", "--builder", "bench", "--progress", "quiet", "--set", "*.output=type=image,push=true"}
+			return []string{w.programs.Path(programs.Buildx), "bake", "--builder", "bench", "--progress", "quiet", "--set", "*.output=type=image,push=true"}
 		},
 	}
 	all := []contestant{stowage, bake}
@@ -56,28 +57,27 @@ type workspace struct {
 	contestant
 	dir, root string
 	packages  []monorepo.Package
-	daemon    *daemon
-	registry  *registry
+	daemon    *services.Daemon
+	registry  *services.Registry
 }
-
-func (w *workspace) bin(name string) string { return filepath.Join(w.bench.dir, name) }
 
 // run runs the program to its end.
 func (w *workspace) run(ctx context.Context, args []string) (sample, error) {
-	home := filepath.Join(w.dir, "home")
-	if err := os.MkdirAll(home, 0o755); err != nil {
-		return sample{}, err
-	}
-	env := append(monorepo.Environ(), "HOME="+home, "DOCKER_CONFIG="+home, "XDG_CACHE_HOME="+home, "BUILDX_CONFIG="+filepath.Join(home, "buildx"))
-	asked := w.registry.requests.Load()
-	before, err := w.daemon.cpu()
+	env, err := programs.Environ(filepath.Join(w.dir, "home"))
 	if err != nil {
 		return sample{}, err
 	}
+	daemon := w.daemon.Process()
+	_ = daemon.ForgetPeak()
+	before, err := daemon.Usage()
+	if err != nil {
+		return sample{}, err
+	}
+	asked := w.registry.Traffic()
 	used, err := measure.Command{Dir: w.root, Env: append(env, w.env...), Args: args}.Run(ctx)
 	if err != nil {
 		return sample{}, err
 	}
-	after, err := w.daemon.cpu()
-	return sample{used, after - before, w.registry.requests.Load() - asked}, err
+	after, err := daemon.Usage()
+	return sample{used, after.Since(before), w.registry.Traffic().Since(asked)}, err
 }

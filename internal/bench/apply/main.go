@@ -7,15 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strings"
-	"time"
 
 	"github.com/stowage-build/stowage/internal/bench/measure"
 	"github.com/stowage-build/stowage/internal/bench/monorepo"
+	"github.com/stowage-build/stowage/internal/bench/programs"
+	"github.com/stowage-build/stowage/internal/bench/services"
 )
 
 // options are the flags.
@@ -50,6 +49,7 @@ func run(ctx context.Context, out io.Writer, o options) error {
 	if err := b.build(ctx); err != nil {
 		return err
 	}
+	machine := measure.Machine()
 	for round := range o.rounds {
 		for _, make := range b.contestants() {
 			if err := b.round(ctx, make, filepath.Join(dir, fmt.Sprint("round-", round))); err != nil {
@@ -57,15 +57,16 @@ func run(ctx context.Context, out io.Writer, o options) error {
 			}
 		}
 	}
-	b.print(out)
+	b.print(out, machine)
 	return nil
 }
 
 // bench holds what all measurements share.
 type bench struct {
 	options
-	dir     string
-	busybox []byte
+	dir      string
+	programs programs.Dir
+	busybox  []byte
 	// results are samples by case and program, one for each round.
 	results map[string]map[string][]sample
 	cases   []string // in the order in which they were measured
@@ -74,34 +75,17 @@ type bench struct {
 // sample is one run: what the program used, and what it asked its registry.
 type sample struct {
 	measure.Usage
-	Daemon   time.Duration // the daemon's processor time
-	Requests int64
+	Daemon   measure.Usage
+	Registry services.Traffic
 }
 
-// build builds Stowage with its own module's dependencies, and the others with
-// those of this one.
-func (b *bench) build(ctx context.Context) error {
-	path, err := exec.LookPath("busybox")
-	if err != nil {
-		return fmt.Errorf("%w; run .ci/setup", err)
-	}
-	if b.busybox, err = os.ReadFile(path); err != nil {
+// build builds the programs.
+func (b *bench) build(ctx context.Context) (err error) {
+	if b.busybox, err = programs.Busybox(); err != nil {
 		return err
 	}
-	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/stowage-build/stowage").Output()
-	if err != nil {
-		return fmt.Errorf("find Stowage's source: %w; run this in its own module", err)
-	}
-	for _, args := range [][]string{
-		{"build", "-C", strings.TrimSpace(string(root)), "-o", b.dir + "/", "./cmd/stowage"},
-		{"build", "-o", b.dir + "/", "github.com/docker/buildx/cmd/buildx"},
-		{"build", "-o", b.dir + "/", "github.com/moby/buildkit/cmd/buildkitd"},
-	} {
-		if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w: %s", args[len(args)-1], err, out)
-		}
-	}
-	return nil
+	b.programs, err = programs.Build(ctx, b.dir, programs.Stowage, programs.Buildx, programs.Buildkitd)
+	return err
 }
 
 // round measures one program on a workspace, a daemon and a registry of its
@@ -111,19 +95,21 @@ func (b *bench) round(ctx context.Context, c contestant, dir string) (err error)
 		return err
 	}
 	defer os.RemoveAll(dir)
-	reg, err := startRegistry(filepath.Join(dir, "registry"))
+	reg, err := services.StartRegistry(filepath.Join(dir, "registry"))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, reg.stop()) }()
-	d, err := b.startDaemon(ctx, filepath.Join(dir, "buildkit"), reg.host, c.history)
+	defer func() { err = errors.Join(err, reg.Stop()) }()
+	d, err := services.StartDaemon(ctx, services.DaemonOptions{
+		Program: b.programs.Path(programs.Buildkitd), Dir: filepath.Join(dir, "buildkit"), Registry: reg.Host, History: c.history,
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.stop()) }()
+	defer func() { err = errors.Join(err, d.Stop()) }()
 	w := &workspace{bench: b, contestant: c, dir: dir, root: filepath.Join(dir, "workspace"), daemon: d, registry: reg}
 	shape := monorepo.Usual(b.packages)
-	shape.Registry, shape.Platforms, shape.Program = reg.host+"/bench", []string{"linux/" + runtime.GOARCH}, b.busybox
+	shape.Registry, shape.Platforms, shape.Program = reg.Host+"/bench", []string{"linux/" + runtime.GOARCH}, b.busybox
 	if w.packages, err = monorepo.Write(ctx, w.root, shape); err != nil {
 		return err
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -81,5 +84,59 @@ func TestThen(t *testing.T) {
 	b := measure.Usage{Wall: 10, CPU: 20, Peak: 3}
 	if got, want := a.Then(b), (measure.Usage{Wall: 11, CPU: 22, Peak: 30}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestRunSaysWhatWasMoved(t *testing.T) {
+	used, err := measure.Command{Args: []string{"dd", "if=/dev/zero", "of=/dev/null", "bs=1M", "count=5"}}.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want, rest = 5 << 20, 1 << 20
+	if used.Read < want || used.Read > want+rest || used.Written < want || used.Written > want+rest {
+		t.Errorf("dd of %d bytes read %d and wrote %d", want, used.Read, used.Written)
+	}
+}
+
+func TestProcess(t *testing.T) {
+	self := measure.Process(os.Getpid())
+	before, err := self.Usage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.ReadFile("/proc/self/maps"); err != nil {
+		t.Fatal(err)
+	}
+	after, err := self.Usage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := after.Since(before)
+	if used.Read < 1<<10 || used.CPU < 0 || used.Peak < 1<<20 {
+		t.Errorf("this process used %+v", used)
+	}
+	if _, err := measure.Process(-1).Usage(); err == nil {
+		t.Error("no error for a process that there is not")
+	}
+}
+
+func TestForgetPeak(t *testing.T) {
+	self := measure.Process(os.Getpid())
+	held := make([]byte, 64<<20)
+	for i := range held {
+		held[i] = 1
+	}
+	before, err := self.Usage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.KeepAlive(held)
+	debug.FreeOSMemory()
+	if err := self.ForgetPeak(); err != nil {
+		t.Fatal(err)
+	}
+	after, err := self.Usage()
+	if err != nil || after.Peak > before.Peak-(32<<20) {
+		t.Errorf("the peak went from %d to %d, %v", before.Peak, after.Peak, err)
 	}
 }

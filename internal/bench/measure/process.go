@@ -5,11 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Usage is what a process used, children that it waited for included.
@@ -17,13 +21,19 @@ type Usage struct {
 	Wall, CPU time.Duration
 	// Peak is the largest resident set of any one of the processes, in bytes.
 	// Linux counts the parent's at the time of the start as well, so a parent
-	// that measures must be a small program.
+	// that measures must be a small program; Run forgets what it was before.
 	Peak int64
+	// Read and Written are bytes of the process's own read and write calls:
+	// files, pipes and sockets alike, whether or not a disk had to move.
+	Read, Written int64
 }
 
 // Then is what two processes used that ran one after the other.
 func (u Usage) Then(next Usage) Usage {
-	return Usage{u.Wall + next.Wall, u.CPU + next.CPU, max(u.Peak, next.Peak)}
+	return Usage{
+		Wall: u.Wall + next.Wall, CPU: u.CPU + next.CPU, Peak: max(u.Peak, next.Peak),
+		Read: u.Read + next.Read, Written: u.Written + next.Written,
+	}
 }
 
 // Command is a process to run. What it writes to its standard output goes to
@@ -42,8 +52,10 @@ func (c Command) Run(ctx context.Context) (Usage, error) {
 	cmd.WaitDelay = time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	debug.FreeOSMemory()
+	_ = Process(os.Getpid()).ForgetPeak()
 	start := time.Now()
-	err := cmd.Run()
+	moved, err := run(cmd)
 	wall := time.Since(start)
 	name := filepath.Base(c.Args[0])
 	if ctx.Err() != nil {
@@ -59,5 +71,21 @@ func (c Command) Run(ctx context.Context) (Usage, error) {
 	return Usage{
 		Wall: wall, CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
 		Peak: used.Maxrss << 10, // in KiB on Linux: getrusage(2)
+		Read: moved.Read, Written: moved.Written,
 	}, nil
+}
+
+// run runs cmd to its end, and reads what it has moved while it is a zombie.
+func run(cmd *exec.Cmd) (Usage, error) {
+	if err := cmd.Start(); err != nil {
+		return Usage{}, err
+	}
+	for {
+		err := unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	moved, err := Process(cmd.Process.Pid).moved()
+	return moved, errors.Join(cmd.Wait(), err)
 }

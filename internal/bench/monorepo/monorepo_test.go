@@ -2,6 +2,7 @@ package monorepo_test
 
 import (
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
@@ -164,5 +165,47 @@ func TestBakeHasTheGraph(t *testing.T) {
 		if target.Name != packages[i].Name || !maps.Equal(target.Contexts, want) {
 			t.Errorf("%s has the contexts %v, want %v", target.Name, target.Contexts, want)
 		}
+	}
+}
+
+func TestRootHasFewDependents(t *testing.T) {
+	// c and d are made from b, d from c as well: a and b are roots, and only e
+	// is made from a.
+	packages := []monorepo.Package{{Name: "a"}, {Name: "b"}, {Name: "c", Needs: []int{1}}, {Name: "d", Needs: []int{1, 2}}, {Name: "e", Needs: []int{0}}}
+	if root, n := monorepo.Root(packages); root != 0 || n != 1 {
+		t.Errorf("got %d with %d dependents, want 0 with 1", root, n)
+	}
+	if root, n := monorepo.Root(packages[1:2]); root != 0 || n != 0 {
+		t.Errorf("of one package: %d, %d", root, n)
+	}
+}
+
+func TestChangeIsUndone(t *testing.T) {
+	dir := t.TempDir()
+	packages, err := monorepo.Write(t.Context(), dir, monorepo.Usual(8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "pkg", packages[3].Name, "src", "file00.txt")
+	read := func() string {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	before := read()
+	restore, err := monorepo.Change(dir, packages[3], "again")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(); got != before+"again\n" {
+		t.Error("the line is not there")
+	}
+	if err := restore(); err != nil {
+		t.Fatal(err)
+	}
+	if read() != before {
+		t.Error("the file is not what it was")
 	}
 }
