@@ -59,14 +59,37 @@ func Ensure(ctx context.Context, cfg Config) (endpoint string, err error) {
 	} else if ok {
 		return at, nil
 	}
-	if err := cfg.spawn(ctx); err != nil {
-		return "", fmt.Errorf("start the embedded builder: %w; its log is %s", err, cfg.LogPath())
+	for try := 1; ; try++ {
+		at, err := cfg.start(ctx)
+		if err == nil {
+			return at, nil
+		}
+		if try == maxStarts || !errors.Is(err, errEnded) {
+			return "", fmt.Errorf("start the embedded builder: %w; its log is %s", err, cfg.LogPath())
+		}
 	}
-	at, ok := cfg.running(ctx)
-	if !ok {
-		return "", fmt.Errorf("start the embedded builder: it stopped at once; its log is %s", cfg.LogPath())
+}
+
+// maxStarts is how often an engine that ends while it starts, as one that is
+// killed does, is started.
+const maxStarts = 3
+
+// errEnded says nothing of why: an engine that cannot serve would say.
+var errEnded = errors.New("it ended without a word")
+
+// start starts an engine and asks whether it is there. The start lock is held.
+func (c Config) start(ctx context.Context) (endpoint string, err error) {
+	if err := c.spawn(ctx); err != nil {
+		return "", err
 	}
-	return at, nil
+	if at, ok := c.running(ctx); ok {
+		return at, nil
+	}
+	lock := flock.New(c.lockFile())
+	if ended, err := lock.TryLock(); err != nil || !ended {
+		return "", errors.Join(errors.New("it does not answer"), err)
+	}
+	return "", errors.Join(errEnded, lock.Close())
 }
 
 // awaitOtherSettings waits for an engine with other settings than are wanted

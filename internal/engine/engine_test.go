@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -172,6 +173,26 @@ func TestKilled(t *testing.T) {
 			testenv.CheckUnused(t, cfg.Root)
 			ensure(t, cfg)
 		})
+	}
+}
+
+// TestKilledInStart: whoever waits for the engine does not notice.
+func TestKilledInStart(t *testing.T) {
+	cfg := config(t, time.Minute)
+	started := make(chan error, 1)
+	go func() {
+		_, err := engine.Ensure(t.Context(), cfg)
+		started <- err
+	}()
+	var pids []int
+	for len(pids) == 0 {
+		pids = stages(t, cfg, "init")
+	}
+	if err := errors.Join(syscall.Kill(pids[0], syscall.SIGKILL), <-started); err != nil {
+		t.Fatal(err)
+	}
+	if pids := stages(t, cfg, "serve"); len(pids) != 1 {
+		t.Errorf("processes %v, want one", pids)
 	}
 }
 

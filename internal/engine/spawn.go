@@ -155,5 +155,5 @@ func await(ctx context.Context, cmd *exec.Cmd, says io.ReadCloser) error {
 	case err != nil:
 		return err
 	}
-	return errors.New("it ended without a word")
+	return errEnded
 }
