@@ -9,21 +9,21 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/stowage-build/stowage/internal/bench/measure"
 )
 
 // options are the flags.
 type options struct {
-	sizes, edges, depths numbers
+	sizes, edges, depths measure.Numbers
 	rounds               int
 	bake                 int
 	limit                time.Duration
 }
 
 func main() {
-	o := options{sizes: numbers{100, 1000, 5000, 10000}, edges: numbers{1, 2, 4, 8, 16}, depths: numbers{8, 16, 20, 24}}
+	o := options{sizes: measure.Numbers{100, 1000, 5000, 10000}, edges: measure.Numbers{1, 2, 4, 8, 16}, depths: measure.Numbers{8, 16, 20, 24}}
 	flag.Var(&o.sizes, "sizes", "`numbers` of packages to plan")
 	flag.Var(&o.edges, "edges", "`numbers` of dependencies of each of 1,000 packages")
 	flag.Var(&o.depths, "depths", "`depths` of graphs of 240 packages")
@@ -39,25 +39,6 @@ func main() {
 	}
 }
 
-// numbers is a flag of comma-separated numbers; "" is none.
-type numbers []int
-
-func (n *numbers) String() string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(*n), " ", ","), "[]")
-}
-
-func (n *numbers) Set(text string) error {
-	*n = nil
-	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' }) {
-		i, err := strconv.Atoi(part)
-		if err != nil || i < 1 {
-			return fmt.Errorf("%q is no number of things", part)
-		}
-		*n = append(*n, i)
-	}
-	return nil
-}
-
 // run builds the programs, measures, and prints tables.
 func run(ctx context.Context, out io.Writer, o options) (err error) {
 	dir, err := os.MkdirTemp("", "stowage-bench-")
@@ -70,8 +51,8 @@ func run(ctx context.Context, out io.Writer, o options) (err error) {
 		return err
 	}
 	fmt.Fprintf(out, "%d rounds, %s, %d processors\n", o.rounds, runtime.Version(), runtime.NumCPU())
-	for _, measure := range []func(context.Context) error{b.measureSizes, b.measureEdges, b.measureDepths} {
-		if err := measure(ctx); err != nil {
+	for _, part := range []func(context.Context) error{b.measureSizes, b.measureEdges, b.measureDepths} {
+		if err := part(ctx); err != nil {
 			return err
 		}
 	}

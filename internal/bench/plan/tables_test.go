@@ -57,7 +57,7 @@ func TestFitsNeedThreeWorkspaces(t *testing.T) {
 }
 
 func TestNumbers(t *testing.T) {
-	n := numbers{7}
+	n := measure.Numbers{7}
 	if err := n.Set("100,5000"); err != nil || n.String() != "100,5000" {
 		t.Errorf("got %v, %v", n, err)
 	}
