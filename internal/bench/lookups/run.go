@@ -129,15 +129,18 @@ func (b *bench) measure(ctx context.Context, data images.Distribution) error {
 	}
 	plan := []string{b.stowage, "plan", "--store", filepath.Join(b.dir, "store")}
 	for range b.rounds {
-		for name, args := range map[string][]string{
-			bare: {b.self, "-role", bare, "-list", list}, adapter: {b.self, "-role", adapter, "-list", list},
-			offline: append(plan[:len(plan):len(plan)], "--offline"), online: plan,
+		for _, client := range []struct {
+			name string
+			args []string
+		}{
+			{bare, []string{b.self, "-role", bare, "-list", list}}, {adapter, []string{b.self, "-role", adapter, "-list", list}},
+			{offline, append(plan[:len(plan):len(plan)], "--offline")}, {online, plan},
 		} {
-			used, err := measure.Command{Dir: b.root, Env: b.env, Args: args}.Run(ctx)
+			used, err := measure.Command{Dir: b.root, Env: b.env, Args: client.args}.Run(ctx)
 			if err != nil {
 				return err
 			}
-			b.used[name] = append(b.used[name], used)
+			b.used[client.name] = append(b.used[client.name], used)
 		}
 	}
 	for i, with := range b.used[online] {
