@@ -37,6 +37,7 @@ type Store struct {
 	content *contentStore
 	index   indexCache
 	commits commits
+	origins origins
 }
 
 var _ executor.Store = (*Store)(nil)

@@ -10,7 +10,8 @@
 //     repository and an action;
 //   - a lookup is one GET of the index, and so is a push of what is there;
 //   - blobs go up in one POST and one PUT, or are mounted from a repository
-//     of the same host that is known to have them.
+//     of the same host that is known to have them, or, by what the store has,
+//     may have.
 //
 // Every request passes, from the outside in: authentication, user agent,
 // the memory of pings, retries, the host's limits, and a connection pool that

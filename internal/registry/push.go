@@ -72,6 +72,7 @@ func (r *Registry) push(ctx context.Context, tag name.Tag, ref string, opts exec
 	if !opts.Overwrite {
 		p.all = p.merging.Order
 	}
+	p.origins, _ = r.store.(origins)
 	p.local, err = r.store.Index(ctx, ref)
 	if errdefs.IsNotFound(err) && len(order) > 0 {
 		// The registry may have it all.
@@ -108,7 +109,10 @@ type pusher struct {
 	tag   string
 	known *known
 	// from has the images; nil says that the repository has them already.
-	from    content.Provider
+	from content.Provider
+	// origins says where layers may be mounted from; nil when the store does
+	// not know.
+	origins origins
 	local   *ocispec.Index
 	merging imageindex.Merging
 	// all are platforms that others may push at the same time, under the same
@@ -318,7 +322,7 @@ func (p *pusher) blobs(ctx context.Context, blobs []ocispec.Descriptor) error {
 	for _, d := range blobs {
 		g.Go(func() error {
 			return p.known.blob(p.name, d.Digest).ensure(ctx, p.name, func(sibling *name.Repository) error {
-				return p.send(ctx, sibling, d)
+				return p.send(ctx, sibling, d, len(blobs)-1)
 			})
 		})
 	}
@@ -329,8 +333,9 @@ func (p *pusher) blobs(ctx context.Context, blobs []ocispec.Descriptor) error {
 // bytes: it takes no longer than the question.
 const smallBlob = 64 << 10
 
-// send makes the repository have the blob in the cheapest way that is known.
-func (p *pusher) send(ctx context.Context, sibling *name.Repository, d ocispec.Descriptor) error {
+// send makes the repository have the blob, of an image with so many layers, in
+// the cheapest way that is known.
+func (p *pusher) send(ctx context.Context, sibling *name.Repository, d ocispec.Descriptor, layers int) error {
 	if sibling != nil {
 		return p.mount(ctx, *sibling, p.from, d)
 	}
@@ -342,6 +347,9 @@ func (p *pusher) send(ctx context.Context, sibling *name.Repository, d ocispec.D
 		there, err := p.hasBlob(ctx, client, d.Digest)
 		if err != nil || there {
 			return err
+		}
+		if origin := p.origin(ctx, d.Digest, layers); origin != nil {
+			return p.mount(ctx, *origin, p.from, d)
 		}
 	}
 	return p.upload(ctx, p.from, d)
