@@ -30,9 +30,6 @@ type BuildRequest struct {
 	// Node names the build in logs: package and platform.
 	Node     string
 	Platform string
-	// SharedKey tells apart contexts whose files the builder may keep from
-	// one build to the next.
-	SharedKey string
 
 	Files      []planner.File
 	Dockerfile []byte

@@ -57,7 +57,7 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 	}
 	spec := &BuildSpec{
 		Request: BuildRequest{
-			Node: planner.NodeID(pkg, platform), Platform: platform, SharedKey: p.Repository + "/" + pkg,
+			Node: planner.NodeID(pkg, platform), Platform: platform,
 			Files: p.Sources.Files, Dockerfile: p.DockerfileContent, DockerfileName: path.Join(p.Context, orElse(p.Dockerfile, "Dockerfile")),
 			Target: p.TargetFor(platform), Args: s.args(p, platform),
 			Labels: s.labels(p), Annotations: p.Annotations,

@@ -20,6 +20,7 @@ import (
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
@@ -32,10 +33,6 @@ import (
 
 // storeID is what the store is called in a solve.
 const storeID = "store"
-
-// sharedKey goes with every session. Copies of local files that the daemon
-// keeps are told apart by their content alone: see addLocal.
-const sharedKey = "stowage"
 
 // Build builds one node. See executor.Builder.
 func (c *Client) Build(ctx context.Context, req *executor.BuildRequest, progress func(executor.Progress)) (*executor.BuildResult, error) {
@@ -53,8 +50,16 @@ func (c *Client) Build(ctx context.Context, req *executor.BuildRequest, progress
 	// it would wait for the rest forever.
 	solving, stop := context.WithCancel(ctx)
 	defer stop()
+	var ended <-chan struct{} // nil, for ever open, of a session of its own
+	if !needsOwnSession(req) {
+		var leave func()
+		if leave, ended, err = s.join(c); err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	for _, t := range s.trees {
-		t.onFailure = stop
+		t.whenFailed(stop)
 	}
 	status := make(chan *client.SolveStatus)
 	drained := make(chan *watcher)
@@ -73,8 +78,12 @@ func (c *Client) Build(ctx context.Context, req *executor.BuildRequest, progress
 	if failed := explainPush(ctx, req, err); failed != nil {
 		return nil, failed
 	}
+	var exit *gatewaypb.ExitError
+	if err != nil && isClosed(ended) && ctx.Err() == nil && !errors.As(err, &exit) {
+		return nil, fmt.Errorf("builder %s: %w", c.endpoint, &lostError{err})
+	}
 	if err != nil {
-		return nil, c.explain(ctx, err, w)
+		return nil, c.explain(ctx, s, err, w)
 	}
 	return c.result(ctx, req, res)
 }
@@ -83,10 +92,13 @@ func (c *Client) Build(ctx context.Context, req *executor.BuildRequest, progress
 type solve struct {
 	opt   client.SolveOpt
 	trees []*tree
+	// dockerfile is the name that users know the Dockerfile by. The daemon has
+	// it from the context, or from a directory of its own.
+	dockerfile string
 }
 
 func (c *Client) newSolve(ctx context.Context, req *executor.BuildRequest) (*solve, error) {
-	s := &solve{opt: client.SolveOpt{
+	s := &solve{dockerfile: insidePath(req.DockerfileName), opt: client.SolveOpt{
 		Frontend:       "dockerfile.v0",
 		FrontendAttrs:  frontendAttrs(req),
 		FrontendInputs: map[string]llb.State{},
@@ -176,8 +188,8 @@ func exportAttrs(req *executor.BuildRequest) map[string]string {
 	return attrs
 }
 
-// addLocals adds the context, the Dockerfile and named contexts that are
-// directories. As inputs they are taken as they are: BuildKit applies no
+// addLocals adds the context, the Dockerfile, if the context does not have it,
+// and named contexts that are directories. As inputs they are taken as they are: BuildKit applies no
 // .dockerignore to them, which has been done.
 func (s *solve) addLocals(ctx context.Context, c *Client, req *executor.BuildRequest) error {
 	archives, made, err := c.archives(ctx, req)
@@ -190,7 +202,11 @@ func (s *solve) addLocals(ctx context.Context, c *Client, req *executor.BuildReq
 	}
 	files.made = made
 	s.addLocal("context", files)
-	s.addLocal("dockerfile", newFile(insidePath(req.DockerfileName), req.Dockerfile))
+	if at, ok := files.find(req.Dockerfile); ok { // one transfer less
+		s.opt.FrontendInputs["dockerfile"], s.opt.FrontendAttrs["filename"] = s.opt.FrontendInputs["context"], at
+	} else {
+		s.addLocal("dockerfile", newFile(s.dockerfile, req.Dockerfile))
+	}
 	for name, files := range req.LocalContexts {
 		t, err := newTree(files)
 		if err != nil {
@@ -209,9 +225,28 @@ func (s *solve) addLocals(ctx context.Context, c *Client, req *executor.BuildReq
 // content is always sent anew, and the same content, for another platform
 // say, never.
 func (s *solve) addLocal(name string, t *tree) {
+	t.name = name + "-" + t.key
 	s.trees = append(s.trees, t)
-	s.opt.LocalMounts[name] = t
-	s.opt.FrontendInputs[name] = llb.Local(name, llb.SharedKeyHint(t.key), llb.WithCustomName("[internal] load "+name))
+	s.opt.LocalMounts[t.name] = t
+	s.opt.FrontendInputs[name] = llb.Local(t.name, llb.SharedKeyHint(t.key), llb.WithCustomName("[internal] load "+name))
+}
+
+// join has the solve use the session that solves share, until leave is called.
+// ended is closed when the session's connection is.
+func (s *solve) join(c *Client) (leave func(), ended <-chan struct{}, err error) {
+	if s.opt.SharedSession, ended, err = c.openShared(); err != nil {
+		return nil, nil, fmt.Errorf("open a session: %w", err)
+	}
+	s.opt.SessionPreInitialized, s.opt.LocalMounts = true, nil
+	withdraw := make([]func(), len(s.trees))
+	for i, t := range s.trees {
+		s.trees[i], withdraw[i] = c.shared.trees.add(t)
+	}
+	return func() {
+		for _, f := range withdraw {
+			f()
+		}
+	}, ended, nil
 }
 
 // changed reports a file that was not what it should be when it was sent.

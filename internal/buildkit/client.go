@@ -49,6 +49,7 @@ type Client struct {
 	auth     session.Attachable
 	insecure []string
 	info     Info
+	shared   sharedSession
 }
 
 var _ executor.Builder = (*Client)(nil)
@@ -150,4 +151,7 @@ func (c *Client) Ping(ctx context.Context, limit time.Duration) error {
 }
 
 // Close ends the connection.
-func (c *Client) Close() error { return c.buildkit.Close() }
+func (c *Client) Close() error {
+	c.shared.close()
+	return c.buildkit.Close()
+}

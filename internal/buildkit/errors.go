@@ -9,6 +9,7 @@ import (
 
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/buildkit/util/grpcerrors"
 	"google.golang.org/grpc/codes"
 
@@ -41,7 +42,7 @@ func lost(ctx context.Context, err error) error {
 }
 
 // explain turns a solve's error into one that says what failed.
-func (c *Client) explain(ctx context.Context, err error, w *watcher) error {
+func (c *Client) explain(ctx context.Context, s *solve, err error, w *watcher) error {
 	if marked := lost(ctx, err); marked != err {
 		return fmt.Errorf("builder %s: %w", c.endpoint, marked)
 	}
@@ -55,8 +56,9 @@ func (c *Client) explain(ctx context.Context, err error, w *watcher) error {
 		out.ExitCode = int(exit.ExitCode)
 	}
 	var excerpt strings.Builder
-	for _, s := range errdefs.Sources(err) {
-		_ = s.Print(&excerpt) // to memory
+	for _, source := range errdefs.Sources(err) {
+		s.rename(source.Info)
+		_ = source.Print(&excerpt) // to memory
 	}
 	out.Excerpt = strings.Trim(excerpt.String(), "\n")
 	out.Err = errors.New(plainMessage(err, out))
@@ -68,6 +70,13 @@ func (c *Client) explain(ctx context.Context, err error, w *watcher) error {
 		return &passingError{out, "make room for the build"}
 	}
 	return out
+}
+
+// rename gives the Dockerfile in an excerpt the name that users know it by.
+func (s *solve) rename(source *pb.SourceInfo) {
+	if source != nil && source.Filename == s.opt.FrontendAttrs["filename"] {
+		source.Filename = s.dockerfile
+	}
 }
 
 // Words that BuildKit puts around what is the matter.

@@ -35,7 +35,7 @@ func TestTemporary(t *testing.T) {
 		{"not of grpc", errors.New("no"), false},
 		{"failed instruction", errdefs.WithSource(&gatewaypb.ExitError{ExitCode: 1, Err: errors.New("exit code: 1")}, &errdefs.Source{}), false},
 	} {
-		err := (&Client{endpoint: "tcp://daemon"}).explain(t.Context(), c.err, &watcher{})
+		err := (&Client{endpoint: "tcp://daemon"}).explain(t.Context(), &solve{}, c.err, &watcher{})
 		var failed *executor.BuildError
 		if executor.Transient(err) != c.want || errors.As(err, &failed) == c.want {
 			t.Errorf("%s: %v (%T) is transient: %v, want %v", c.name, err, err, executor.Transient(err), c.want)
@@ -53,7 +53,7 @@ func TestCancelledIsNotTemporary(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
 	for _, code := range []codes.Code{codes.Unavailable, codes.Canceled, codes.Unknown} {
-		err := (&Client{}).explain(ctx, status.Error(code, "x"), &watcher{})
+		err := (&Client{}).explain(ctx, &solve{}, status.Error(code, "x"), &watcher{})
 		var failed *executor.BuildError
 		if !errors.Is(err, cause) || executor.Transient(err) || errors.As(err, &failed) {
 			t.Errorf("%s gives %v (%T), want the cause", code, err, err)
@@ -70,7 +70,7 @@ func TestExplain(t *testing.T) {
 		Info:   &pb.SourceInfo{Filename: "app/Dockerfile", Data: []byte("FROM x\nRUN a \\\n  b\nLABEL c=d")},
 		Ranges: []*pb.Range{{Start: &pb.Position{Line: 2}, End: &pb.Position{Line: 3}}},
 	})
-	out := (&Client{}).explain(t.Context(), fmt.Errorf("failed to solve: %w", err), &watcher{names: map[string]string{run.String(): "[2/3] RUN a   b"}})
+	out := (&Client{}).explain(t.Context(), &solve{}, fmt.Errorf("failed to solve: %w", err), &watcher{names: map[string]string{run.String(): "[2/3] RUN a   b"}})
 	var failed *executor.BuildError
 	if !errors.As(out, &failed) {
 		t.Fatalf("error is %v (%T)", out, out)
@@ -142,11 +142,11 @@ func TestPassing(t *testing.T) {
 		}
 	}
 	left := errors.New("failed to read dockerfile: failed to prepare  as k: failed to rename: rename /b/snapshots/new-1 /b/snapshots/8: file exists")
-	if err := (&Client{}).explain(t.Context(), left, &watcher{}); !executor.Transient(err) {
+	if err := (&Client{}).explain(t.Context(), &solve{}, left, &watcher{}); !executor.Transient(err) {
 		t.Errorf("a snapshot that was never committed is not transient: %v", err)
 	}
 	run := errdefs.WithSource(&gatewaypb.ExitError{ExitCode: 1, Err: errors.New(`process "curl || echo unexpected status from GET request to x: 503" did not complete`)}, &errdefs.Source{})
-	if err := (&Client{}).explain(t.Context(), run, &watcher{}); executor.Transient(err) {
+	if err := (&Client{}).explain(t.Context(), &solve{}, run, &watcher{}); executor.Transient(err) {
 		t.Errorf("a failed RUN is transient: %v", err)
 	}
 }

@@ -50,9 +50,9 @@ func (c *Client) Lint(ctx context.Context, req *executor.BuildRequest, absent []
 		return nil, err
 	}
 	if err != nil {
-		return nil, c.explain(ctx, err, &watcher{names: map[string]string{}})
+		return nil, c.explain(ctx, s, err, &watcher{names: map[string]string{}})
 	}
-	return readLint(answer)
+	return s.readLint(answer)
 }
 
 // addAbsent gives the frontend something in place of images that do not exist.
@@ -69,13 +69,16 @@ func (s *solve) addAbsent(names []string) error {
 }
 
 // readLint reads a frontend's answer.
-func readLint(answer []byte) (*executor.Lint, error) {
+func (s *solve) readLint(answer []byte) (*executor.Lint, error) {
 	if len(answer) == 0 {
 		return nil, errors.New("the Dockerfile's frontend does not check Dockerfiles")
 	}
 	var results lint.LintResults
 	if err := json.Unmarshal(answer, &results); err != nil {
 		return nil, fmt.Errorf("read what the frontend says of the Dockerfile: %w", err)
+	}
+	for _, source := range results.Sources {
+		s.rename(source)
 	}
 	out := &executor.Lint{}
 	for _, w := range results.Warnings {

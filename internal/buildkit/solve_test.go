@@ -2,6 +2,7 @@ package buildkit_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,6 +41,9 @@ func TestBuildKit(t *testing.T) {
 		"Attestations":       attestations,
 		"NameOfOtherBytes":   nameOfOtherBytes,
 		"PipeInPlaceOfAFile": pipeInPlaceOfAFile,
+		"SharedFileChanges":  sharedFileChanges,
+		"SessionEnds":        sessionEnds,
+		"SecretsStayApart":   secretsStayApart,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t)
@@ -51,7 +55,7 @@ func TestBuildKit(t *testing.T) {
 func (b *bench) request(lines ...string) *executor.BuildRequest {
 	epoch := int64(0)
 	return &executor.BuildRequest{
-		Node: "app:" + platform, Platform: platform, SharedKey: "app", Dockerfile: []byte(strings.Join(lines, "\n")),
+		Node: "app:" + platform, Platform: platform, Dockerfile: []byte(strings.Join(lines, "\n")),
 		DockerfileName: "Dockerfile", Images: []executor.NamedImage{b.base}, Epoch: &epoch,
 	}
 }
@@ -221,5 +225,77 @@ func pipeInPlaceOfAFile(t *testing.T, b *bench) {
 	req.Files = []planner.File{f}
 	if _, err := b.Build(t.Context(), req, ignore); err == nil || !strings.Contains(err.Error(), f.Origin) {
 		t.Errorf("error is %v, want one that names %s", err, f.Origin)
+	}
+}
+
+// sharedFileChanges: a file that two builds have in their contexts is sent once.
+// When it is not what was hashed both fail, and none waits for the rest.
+func sharedFileChanges(t *testing.T, b *bench) {
+	f := file(t, "f", "as planned")
+	if err := os.WriteFile(f.Origin, []byte("AS PLANNED"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failures := make(chan error, 2)
+	for _, instruction := range []string{"RUN true", "RUN echo"} {
+		req := b.request("FROM base", "COPY . /src", instruction)
+		req.Files = []planner.File{f}
+		go func() {
+			_, err := b.Build(t.Context(), req, ignore)
+			failures <- err
+		}()
+	}
+	for range 2 {
+		if err := <-failures; err == nil || !strings.Contains(err.Error(), "changed after it was hashed") {
+			t.Errorf("error is %v, want that the file changed", err)
+		}
+	}
+	if err := os.WriteFile(f.Origin, []byte("as planned"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	req := b.request("FROM base", "COPY . /src", "RUN cat /src/f")
+	req.Files = []planner.File{f}
+	if _, out, _ := b.run(t, req); out != "as planned" {
+		t.Errorf("then the output is %q", out)
+	}
+}
+
+// sessionEnds: a build whose session ends may be tried again, in another one.
+func sessionEnds(t *testing.T, b *bench) {
+	req := b.request("FROM base", "RUN echo session-ends && sleep 0.5")
+	_, err := b.Build(t.Context(), req, func(p executor.Progress) {
+		if p.Log != nil {
+			b.EndSession()
+		}
+	})
+	if !executor.Transient(err) {
+		t.Fatalf("error is %v, want a transient one", err)
+	}
+	b.run(t, req)
+}
+
+// secretsStayApart: builds at the same time get their own secrets.
+func secretsStayApart(t *testing.T, b *bench) {
+	outputs := make(chan string, 4)
+	for _, value := range []string{"one", "two", "three", "four"} {
+		req := b.request("FROM base", "RUN --mount=type=secret,id=s sha256sum /run/secrets/s && echo "+value)
+		req.Secrets = []executor.Secret{{ID: "s", Value: func() ([]byte, error) { return []byte(value), nil }}}
+		go func() {
+			var out strings.Builder
+			_, err := b.Build(t.Context(), req, func(p executor.Progress) {
+				if p.Log != nil {
+					out.Write(p.Log.Data)
+				}
+			})
+			if err != nil || !strings.Contains(out.String(), digest.FromString(value).Encoded()) {
+				outputs <- fmt.Sprintf("%s: %q, %v", value, out.String(), err)
+				return
+			}
+			outputs <- ""
+		}()
+	}
+	for range 4 {
+		if wrong := <-outputs; wrong != "" {
+			t.Error(wrong)
+		}
 	}
 }

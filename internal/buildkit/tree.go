@@ -33,18 +33,17 @@ var fileTime = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // tree serves an exact set of files to the daemon. It implements fsutil.FS.
 type tree struct {
-	// key names the content.
+	// key is a digest of the content, name what the daemon asks for.
 	key     string
+	name    string
 	entries []*types.Stat // parents before children
 	files   map[string]planner.File
 	inline  map[string][]byte // content that is in memory
 	made    map[string]generator
-	// onFailure is called when a file is not as planned; may be nil. It is set
-	// before the tree is read.
-	onFailure func()
 
-	mu  sync.Mutex
-	err error // the first file that was not as planned
+	mu   sync.Mutex
+	err  error // the first file that was not as planned
+	told []func()
 }
 
 var _ fsutil.FS = (*tree)(nil)
@@ -85,6 +84,18 @@ func newTree(files []planner.File) (*tree, error) {
 	})
 	t.key = hex.EncodeToString(key.Sum(nil))
 	return t, nil
+}
+
+// find returns the path of a regular file with a content, the first of them.
+func (t *tree) find(content []byte) (string, bool) {
+	sum := sha256.Sum256(content)
+	digest := hex.EncodeToString(sum[:])
+	for _, s := range t.entries {
+		if t.files[s.Path].Digest == digest {
+			return s.Path, true
+		}
+	}
+	return "", false
 }
 
 // newFile is a tree of one file in memory, with the directories above it.
@@ -190,8 +201,18 @@ func (t *tree) fail(err error) {
 	if t.err == nil {
 		t.err = err
 	}
-	if t.onFailure != nil {
-		t.onFailure()
+	for _, f := range t.told {
+		f()
+	}
+}
+
+// whenFailed has f called when a file is not as planned. f does not wait.
+func (t *tree) whenFailed(f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.told = append(t.told, f)
+	if t.err != nil {
+		f()
 	}
 }
 

@@ -205,7 +205,7 @@ func TestTreeReads(t *testing.T) {
 			f := planned(t, "dir/f", text)
 			tr := mustTree(t, f)
 			stopped := 0
-			tr.onFailure = func() { stopped++ }
+			tr.whenFailed(func() { stopped++ })
 			if err := c.damage(f.Origin); err != nil {
 				t.Fatal(err)
 			}

@@ -74,7 +74,7 @@ func Builder(t *testing.T, open func(t *testing.T) BuilderUnderTest) {
 func (b BuilderUnderTest) request(dockerfile ...string) *executor.BuildRequest {
 	epoch := int64(315532800)
 	return &executor.BuildRequest{
-		Node: "app:" + b.Platform, Platform: b.Platform, SharedKey: "registry.test/acme/app",
+		Node: "app:" + b.Platform, Platform: b.Platform,
 		Dockerfile: []byte(strings.Join(dockerfile, "\n") + "\n"), DockerfileName: "app/Dockerfile",
 		Images:  []executor.NamedImage{{Name: baseName, Platform: b.Platform, Descriptor: b.Base}},
 		Network: "none", Epoch: &epoch,

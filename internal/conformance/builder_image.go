@@ -70,7 +70,7 @@ func againIsTheSame(t *testing.T, b BuilderUnderTest) {
 	first.Files = sources(t, entries)
 	want := b.build(t, first).Manifest
 	again := b.request(lines...)
-	again.Files, again.NoCache, again.SharedKey = sources(t, entries), true, "elsewhere"
+	again.Files, again.NoCache = sources(t, entries), true
 	for _, f := range again.Files {
 		if f.Digest != "" {
 			if err := os.Chtimes(f.Origin, time.Time{}, time.Unix(1e9, 0)); err != nil {

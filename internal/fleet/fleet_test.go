@@ -111,7 +111,7 @@ func request(t *testing.T, content string) *executor.BuildRequest {
 	}
 	epoch := int64(0)
 	return &executor.BuildRequest{
-		Node: "app:" + native, Platform: native, SharedKey: "app", Files: []planner.File{f},
+		Node: "app:" + native, Platform: native, Files: []planner.File{f},
 		Dockerfile: []byte("FROM scratch\nCOPY file /\n"), DockerfileName: "Dockerfile", Epoch: &epoch,
 	}
 }

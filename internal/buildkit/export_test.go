@@ -1,0 +1,4 @@
+package buildkit
+
+// EndSession ends the session that solves share.
+func (c *Client) EndSession() { c.shared.close() }
