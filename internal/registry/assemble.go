@@ -124,7 +124,7 @@ func (r *Registry) assemble(ctx context.Context, tag name.Tag, hash string, plat
 	local := imageindex.New()
 	imageindex.Annotate(local, map[string]string{planner.AnnotationHash: hash})
 	p := &pusher{
-		repository: r.repository(tag.Repository), tag: tag.TagStr(), known: &r.known, local: local, all: order,
+		repository: r.repository(tag.Repository), tag: tag.TagStr(), local: local, all: order,
 		merging: imageindex.Merging{HashKey: planner.AnnotationHash, Order: order}, done: map[digest.Digest]bool{},
 	}
 	if _, err := p.adopt(ctx, imageindex.New()); err != nil {

@@ -38,9 +38,11 @@ func (r *Registry) attach(ctx context.Context, tag name.Tag, subject ocispec.Des
 	if err != nil {
 		return err
 	}
-	there, err := repo.head(ctx, client, a.Manifest.Digest.String())
-	if err != nil || there == a.Manifest.Digest {
-		return err
+	if !repo.known.hasWritten(repo.name, subject.Digest) {
+		there, err := repo.head(ctx, client, a.Manifest.Digest.String())
+		if err != nil || there == a.Manifest.Digest {
+			return err
+		}
 	}
 	if err := repo.upload(ctx, memory(data), a.Content); err != nil {
 		return err

@@ -10,10 +10,52 @@ import (
 )
 
 // known remembers which repositories have which blobs, so that they are
-// neither asked for nor sent twice, and can be mounted.
+// neither asked for nor sent twice, and can be mounted, and what was seen of
+// their manifests.
 type known struct {
 	mu    sync.Mutex
 	blobs map[blobKey]*knownBlob
+	// absent are tags that were looked up and not there; written are digests
+	// of manifests that were written.
+	absent, written map[string]bool
+}
+
+// noteAbsent notes that a repository does not have a tag.
+func (k *known) noteAbsent(repo name.Repository, tag string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.absent == nil {
+		k.absent = map[string]bool{}
+	}
+	k.absent[repo.Tag(tag).Name()] = true
+}
+
+// takeAbsent reports, once, whether a tag was not there when it was last looked
+// up: it need not be asked for again before it is written, unless it is to be
+// merged with.
+func (k *known) takeAbsent(repo name.Repository, tag string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	key := repo.Tag(tag).Name()
+	was := k.absent[key]
+	delete(k.absent, key)
+	return was
+}
+
+func (k *known) noteWritten(repo name.Repository, dgst digest.Digest) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.written == nil {
+		k.written = map[string]bool{}
+	}
+	k.written[repo.Digest(dgst.String()).Name()] = true
+}
+
+// hasWritten reports whether a manifest was written to a repository.
+func (k *known) hasWritten(repo name.Repository, dgst digest.Digest) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.written[repo.Digest(dgst.String()).Name()]
 }
 
 // blobKey is a blob on a host: across hosts nothing is shared.

@@ -62,6 +62,7 @@ func (r *repository) lookup(ctx context.Context, tag string) (*planner.Image, er
 	}
 	m, idx, err := r.index(ctx, client, tag)
 	if errors.Is(err, errdefs.ErrNotFound) {
+		r.known.noteAbsent(r.name, tag)
 		return nil, nil
 	}
 	if err != nil {

@@ -37,6 +37,7 @@ type repository struct {
 	name    name.Repository
 	session *session
 	retry   retryPolicy
+	known   *known
 }
 
 // manifest is a manifest or index as the registry has it.
@@ -157,6 +158,7 @@ func (r *repository) put(ctx context.Context, client *http.Client, id string, m 
 	if err != nil {
 		return fmt.Errorf("write manifest %s: %w", id, err)
 	}
+	r.known.noteWritten(r.name, m.Digest)
 	return resp.Body.Close()
 }
 

@@ -179,7 +179,7 @@ func (r *Registry) publish(ctx context.Context, tag name.Tag, hash string, image
 		return ocispec.Descriptor{}, err
 	}
 	p := &pusher{
-		repository: r.repository(tag.Repository), tag: tag.TagStr(), known: &r.known, local: imageindex.New(), alone: opts.NoIndex,
+		repository: r.repository(tag.Repository), tag: tag.TagStr(), local: imageindex.New(), alone: opts.NoIndex,
 		merging: imageindex.Merging{Platforms: order, Overwrite: opts.Overwrite, HashKey: planner.AnnotationHash},
 		done:    map[digest.Digest]bool{},
 	}

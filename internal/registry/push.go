@@ -62,7 +62,7 @@ func (r *Registry) push(ctx context.Context, tag name.Tag, ref string, opts exec
 		return ocispec.Descriptor{}, err
 	}
 	p := &pusher{
-		repository: r.repository(tag.Repository), tag: tag.TagStr(), known: &r.known, from: r.store.Content(),
+		repository: r.repository(tag.Repository), tag: tag.TagStr(), from: r.store.Content(),
 		merging: imageindex.Merging{Platforms: order, Overwrite: opts.Overwrite, HashKey: planner.AnnotationHash},
 		done:    map[digest.Digest]bool{},
 	}
@@ -106,8 +106,7 @@ func (p *pusher) chosen(platforms []string) []ocispec.Descriptor {
 // pusher is one Push.
 type pusher struct {
 	*repository
-	tag   string
-	known *known
+	tag string
 	// from has the images; nil says that the repository has them already.
 	from content.Provider
 	// origins says where layers may be mounted from; nil when the store does
@@ -120,6 +119,8 @@ type pusher struct {
 	all []string
 	// anew says that what the registry seems to have is not to be relied on.
 	anew bool
+	// fresh says that the tag was not there when it was looked up for the plan.
+	fresh bool
 	// alone says that no index will tell what is about the images.
 	alone bool
 	// done are the images that were pushed.
@@ -133,7 +134,10 @@ type pusher struct {
 // images under their own tags before the index, so whoever writes the index
 // last, looking afterwards for tags of platforms that it lacks, finds them.
 func (p *pusher) run(ctx context.Context) (ocispec.Descriptor, error) {
-	remote, err := p.remote(ctx)
+	remote, err := remoteIndex{}, error(nil)
+	if p.fresh = p.known.takeAbsent(p.name, p.tag); !p.fresh {
+		remote, err = p.remote(ctx)
+	}
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
@@ -241,7 +245,10 @@ func (p *pusher) image(ctx context.Context, d ocispec.Descriptor) error {
 	if about := imageindex.Attestations(p.local, d.Digest); p.alone && len(about) > 0 {
 		return p.imageWith(ctx, tag, d, about)
 	}
-	there, err := p.head(ctx, client, tag)
+	var there digest.Digest
+	if !p.fresh {
+		there, err = p.head(ctx, client, tag)
+	}
 	if err != nil {
 		return err
 	}

@@ -160,7 +160,7 @@ func (r *Registry) parse(ref string) (name.Tag, error) {
 
 // repository returns the client for a repository.
 func (r *Registry) repository(repo name.Repository) *repository {
-	return &repository{name: repo, session: r.session(repo.Registry), retry: r.retry}
+	return &repository{name: repo, session: r.session(repo.Registry), retry: r.retry, known: &r.known}
 }
 
 func (r *Registry) session(reg name.Registry) *session {

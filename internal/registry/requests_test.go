@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/conformance"
@@ -107,8 +108,8 @@ func TestRequests(t *testing.T) {
 			wantRequests(t, count, "the first lookup", "1 GET manifests, 1 GET ping")
 			push(t, m, base)
 			// config and two layers, of which it asks for the large one; TAG-amd64,
-			// TAG; the index is read before and after.
-			wantRequests(t, count, "the first push", "1 HEAD blobs, 1 HEAD manifests, 2 GET manifests, 2 PUT manifests, 3 POST blobs/uploads, 3 PUT blobs/uploads")
+			// TAG; the index was not there, and is read again before it is written.
+			wantRequests(t, count, "the first push", "1 GET manifests, 1 HEAD blobs, 2 PUT manifests, 3 POST blobs/uploads, 3 PUT blobs/uploads")
 			push(t, m, base)
 			wantRequests(t, count, "a push of what is there", "1 GET manifests")
 			if image, err := m.Registry.Lookup(t.Context(), base); err != nil || image == nil {
@@ -122,6 +123,7 @@ func TestRequests(t *testing.T) {
 			}
 			wantRequests(t, count, "two lookups in other repositories", "2 GET manifests")
 			push(t, m, app)
+			// It was not looked up, so the index is read before as well.
 			wantRequests(t, count, "a push that mounts a layer", sorted("1 HEAD manifests", "2 GET manifests", test.uploads, "2 PUT manifests", "3 POST blobs/uploads"))
 			for range 2 {
 				if err := m.Registry.Tag(t.Context(), app, "latest"); err != nil {
@@ -298,4 +300,48 @@ func TestSharedBlobIsSentOnce(t *testing.T) {
 	if asked != 1 || uploads != 2 {
 		t.Errorf("the layer was asked for %d times and %d blobs were uploaded, want 1 and, with the config, 2", asked, uploads)
 	}
+}
+
+// TestRequestsOfRecords: who has pushed an image need not ask whether it is
+// there before writing what is about it.
+func TestRequestsOfRecords(t *testing.T) {
+	host := distribution(t, "")
+	ref, record := host+"/acme/app:1", host+"/acme/app:r-1"
+	attach := func(m conformance.Machine, subject ocispec.Descriptor) {
+		if err := m.Registry.(executor.Attacher).Attach(t.Context(), ref, subject, "application/x", []byte("inputs")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := &registry.Counter{}
+	m := machine(t, registry.Options{Transport: count})
+	image := put(t, m, ref, fake.ImageSpec{Platform: "linux/amd64", Layers: []string{"app"}})
+	entry := executor.NodeEntry{Ref: record, Hash: hash, Platform: "linux/amd64", BuildResult: image}
+	pushResolved := func(m conformance.Machine) {
+		if err := m.Registry.(executor.ResolvedPusher).PushResolved(t.Context(), entry); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, r := range []string{ref, record} {
+		if found, err := m.Registry.Lookup(t.Context(), r); err != nil || found != nil {
+			t.Fatal(found, err)
+		}
+	}
+	index, err := m.Registry.Push(t.Context(), ref, executor.PushOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count.Requests()
+	attach(m, index)
+	wantRequests(t, count, "attaching to what was pushed", "1 GET manifests, 1 POST blobs/uploads, 1 PUT blobs/uploads, 2 PUT manifests")
+	pushResolved(m)
+	wantRequests(t, count, "a record of what was pushed", "1 PUT manifests")
+	pushResolved(m)
+	wantRequests(t, count, "the record again", "1 HEAD manifests")
+
+	other := machine(t, registry.Options{Transport: count})
+	attach(other, index)
+	wantRequests(t, count, "attaching what another machine has attached", "1 GET ping, 1 HEAD manifests")
+	entry.Ref = host + "/acme/app:r-2"
+	pushResolved(other)
+	wantRequests(t, count, "a record of what another machine has pushed", "1 PUT manifests, 2 HEAD manifests")
 }

@@ -13,8 +13,8 @@ import (
 var _ executor.ResolvedPusher = (*Registry)(nil)
 
 // PushResolved writes the record of a resolved hash: see executor.ResolvedPusher.
-// It takes one request if the tag is there, and otherwise two and one for each
-// manifest that the record names.
+// It takes one request if the tag is there, and otherwise two at most and one
+// for each manifest that the record names and that this program has not written.
 func (r *Registry) PushResolved(ctx context.Context, entry executor.NodeEntry) error {
 	tag, err := r.parse(entry.Ref)
 	if err != nil {
@@ -39,10 +39,15 @@ func (r *repository) pushResolved(ctx context.Context, tag name.Tag, entry execu
 	if err != nil {
 		return err
 	}
-	if there, err := r.has(ctx, client, tag.TagStr()); there || err != nil {
-		return err
+	if !r.known.takeAbsent(r.name, tag.TagStr()) {
+		if there, err := r.has(ctx, client, tag.TagStr()); there || err != nil {
+			return err
+		}
 	}
 	for _, d := range idx.Manifests {
+		if r.known.hasWritten(r.name, d.Digest) {
+			continue
+		}
 		if there, err := r.has(ctx, client, d.Digest.String()); !there || err != nil {
 			return err
 		}
