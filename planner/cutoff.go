@@ -20,7 +20,8 @@ import (
 //   - the platform, because it is about a node;
 //   - every input of the package but the hashes of those packages whose images
 //     the node uses, and but arguments that mention packages and reach nothing
-//     but names in FROM (ARG BASE, FROM ${BASE}): what they name is in it.
+//     but names in FROM (ARG BASE, FROM ${BASE}), which is known where no image
+//     is from elsewhere: what they name is in it.
 //     A package that reaches the node in another way, by its tag in a label or
 //     in an archive, counts as it does there;
 //   - package, platform and manifest digest of each image used, in the order
@@ -66,9 +67,21 @@ func (p *Package) replaced(in Input, uses []Use) bool {
 		return slices.ContainsFunc(uses, func(u Use) bool { return u.Package == in.Name })
 	case inputArg:
 		name := in.Name[strings.LastIndexByte(in.Name, ' ')+1:] // after a platform
-		return len(in.Through) > 0 && slices.Contains(p.nameArgs, name)
+		return len(in.Through) > 0 && slices.Contains(p.nameArgs, name) && !p.hasForeignImages()
 	}
 	return false
+}
+
+// hasForeignImages reports whether images from elsewhere are used, whose
+// ONBUILD instructions are not known: an ONBUILD ARG lets a stage see an
+// argument that the Dockerfile has before its first FROM only.
+func (p *Package) hasForeignImages() bool {
+	for _, c := range p.Contexts {
+		if c.Layout != "" {
+			return true
+		}
+	}
+	return slices.ContainsFunc(p.external, func(e externalUse) bool { return e.tool == "" })
 }
 
 // ResolvedRef is the reference, in a package's repository, of the image that

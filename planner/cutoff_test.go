@@ -101,6 +101,7 @@ package "app" {
 		"in FROM alone":    {"ARG BASE\nFROM $BASE\n", true},
 		"in a stage":       {"FROM registry.test/acme/base\nARG BASE\n", false},
 		"of another image": {"FROM registry.test/acme/third\nARG BASE\n", false},
+		"ONBUILD unknown":  {"ARG BASE\nFROM elsewhere.test/tools AS tools\nFROM $BASE\nCOPY --from=tools /a /a\n", false},
 	} {
 		one := resolvedOf(t, workspace(test.dockerfile, "1"), amd64, sameDigest)
 		two := resolvedOf(t, workspace(test.dockerfile, "2"), amd64, sameDigest)
