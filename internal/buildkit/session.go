@@ -36,6 +36,7 @@ type sharedSession struct {
 
 	mu      sync.Mutex
 	current *session.Session
+	end     context.CancelFunc
 	ended   chan struct{} // closed when the connection of current is
 }
 
@@ -55,21 +56,24 @@ func (c *Client) openShared() (*session.Session, <-chan struct{}, error) {
 	next.Allow(filesync.NewFSSyncProvider(&s.trees))
 	next.Allow(sessioncontent.NewAttachable(map[string]content.Store{"export": c.store, "oci:" + storeID: c.store}))
 	next.Allow(c.auth)
+	running, end := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = next.Run(context.Background(), grpchijack.Dialer(c.buildkit.ControlClient())) // solves say what is wrong
+		defer end()
+		_ = next.Run(running, grpchijack.Dialer(c.buildkit.ControlClient())) // solves say what is wrong
 	}()
-	s.current, s.ended = next, ended
+	s.current, s.end, s.ended = next, end, ended
 	return next, ended, nil
 }
 
-// close ends the session.
+// close ends the session, and does not wait: the session's own Close waits for
+// a daemon that hangs.
 func (s *sharedSession) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current != nil {
-		_ = s.current.Close() // returns no error
+	if s.end != nil {
+		s.end()
 	}
 }
 

@@ -2,7 +2,11 @@ package buildkit
 
 import (
 	"errors"
+	"net"
 	"testing"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session/auth/authprovider"
 )
 
 // TestOffers: what is offered twice is there until both have withdrawn it, and
@@ -42,4 +46,30 @@ func TestOffers(t *testing.T) {
 	if got, ok := o.LookupDir("a"); ok {
 		t.Errorf("after all are withdrawn there is %v", got)
 	}
+}
+
+// TestCloseDoesNotWait: a client of a daemon that hangs can be closed.
+func TestCloseDoesNotWait(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := &Client{auth: authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{})}
+	if c.buildkit, err = client.New(t.Context(), "tcp://"+l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	_, ended, err := c.openShared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := l.Accept(); err != nil { // so the session is being opened
+		t.Fatal(err)
+	} else {
+		defer conn.Close()
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	<-ended
 }
