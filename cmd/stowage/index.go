@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +12,8 @@ import (
 
 func indexCommand(e *env) *cobra.Command {
 	var format string
+	var opts stowage.IndexOptions
+	var at moment
 	cmd := &cobra.Command{
 		Use:   "index PACKAGE…",
 		Short: "Put indexes together from per-platform tags that other machines pushed",
@@ -18,7 +21,9 @@ func indexCommand(e *env) *cobra.Command {
 per-platform tags, TAG-ARCH: machines that build one platform each push them
 with stowage apply --push --no-index --platform PLATFORM.
 
-Every platform of the package must be there. What the index has already stays.`,
+Every platform of the package must be there, or those of --platform. What the
+index has already stays, unless --force takes what is under the per-platform
+tags instead.`,
 		Example: `  stowage apply --push --no-index --platform linux/arm64   # on each machine
   stowage index app @tools                                 # once, at the end`,
 		Args:              cobra.MinimumNArgs(1),
@@ -27,7 +32,7 @@ Every platform of the package must be there. What the index has already stays.`,
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err
 			}
-			ws, err := e.open(cmd.Context())
+			ws, err := e.openAt(cmd.Context(), time.Time(at))
 			if err != nil {
 				return err
 			}
@@ -40,11 +45,15 @@ Every platform of the package must be there. What the index has already stays.`,
 			if err != nil {
 				return err
 			}
-			indexes, err := ws.AssembleIndexes(cmd.Context(), names)
+			indexes, err := ws.AssembleIndexes(cmd.Context(), names, opts)
 			return errors.Join(err, e.printIndexes(indexes, format))
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "output as text or json")
+	cmd.Flags().StringSliceVar(&opts.Platforms, "platform", nil, "only these `PLATFORMS`, comma-separated")
+	cmd.Flags().StringSliceVar(&opts.SkipPlatforms, "skip-platform", nil, "not these `PLATFORMS`, comma-separated")
+	cmd.Flags().BoolVar(&opts.Force, "force", false, "replace what the index has by what is under per-platform tags")
+	cmd.Flags().Var(&at, "at", "as if it were `TIME`: decides which refresh periods have begun")
 	return cmd
 }
 

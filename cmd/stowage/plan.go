@@ -134,6 +134,7 @@ durations of earlier builds. Only builds take time there.`,
 			if err := simulated.check(cmd, format.name); err != nil {
 				return err
 			}
+			format.builders = builders
 			if out != "" {
 				e.omit = append(e.omit, e.path(out))
 			}

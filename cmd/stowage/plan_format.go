@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,12 +25,16 @@ type planFormat struct {
 	name    string
 	split   string
 	runners []string
+	allow   []string
+	// builders are those that the plan was made for.
+	builders []string
 }
 
 func (f *planFormat) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.name, "format", "text", "output as "+orList(planFormats()))
 	cmd.Flags().StringVar(&f.split, "split", string(ci.ByGraph), "jobs of --format github and gitlab: one for what hangs together (graph), or for each wave (waves)")
 	cmd.Flags().StringArrayVar(&f.runners, "runner", nil, "with --format github, run jobs of a platform on machines with a label, `PLATFORM=LABEL`; may be repeated")
+	cmd.Flags().StringArrayVar(&f.allow, "allow", nil, "with --format github and gitlab, have jobs allow an `ENTITLEMENT`: network.host or security.insecure")
 }
 
 func (f *planFormat) check() error {
@@ -38,6 +43,11 @@ func (f *planFormat) check() error {
 	}
 	if err := oneOf("--split", f.split, string(ci.ByGraph), string(ci.ByWaves)); err != nil {
 		return err
+	}
+	for _, a := range f.allow {
+		if err := oneOf("--allow", a, "network.host", "security.insecure"); err != nil {
+			return err
+		}
 	}
 	_, err := f.labels()
 	return err
@@ -73,7 +83,7 @@ func (e *env) printPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 		}
 		return ws.WritePlanPage(ctx, e.stdout, plan)
 	case "github", "gitlab":
-		return e.printJobs(plan, format)
+		return e.printJobs(ctx, ws, plan, format)
 	}
 	content, err := plan.Marshal()
 	if err == nil {
@@ -84,11 +94,21 @@ func (e *env) printPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 
 // printJobs prints a plan as jobs. One with errors is none: they are printed
 // instead.
-func (e *env) printJobs(plan *planner.Plan, format planFormat) error {
+func (e *env) printJobs(ctx context.Context, ws *stowage.Workspace, plan *planner.Plan, format planFormat) error {
 	if plan.Errored {
 		return report.Plan(e.stderr, plan, report.PlanOptions{Color: e.colored(e.stderr)})
 	}
-	jobs, err := ci.Split(plan, ci.By(format.split), ci.MaxJobs)
+	opts := ci.Options{
+		By: ci.By(format.split), Limit: ci.MaxJobs, Dir: e.dir,
+		BuildArgFiles: e.argFiles, Builders: format.builders, Allow: format.allow,
+	}
+	if ws != nil {
+		var err error
+		if opts.At, err = jobsAt(ctx, ws, plan); err != nil {
+			return err
+		}
+	}
+	jobs, err := ci.Split(plan, opts)
 	if err != nil {
 		return err
 	}
@@ -100,4 +120,25 @@ func (e *env) printJobs(plan *planner.Plan, format planFormat) error {
 		return err
 	}
 	return ci.GitHub(e.stdout, jobs, labels)
+}
+
+// jobsAt is the time that jobs are to take it to be: the plan's, where packages
+// have refresh periods, of which another may have begun until a job is run. It
+// refuses what jobs would not know of.
+func jobsAt(ctx context.Context, ws *stowage.Workspace, plan *planner.Plan) (string, error) {
+	for _, v := range ws.Config().Variables {
+		if v.FromFlag && v.Sensitive {
+			return "", fmt.Errorf("variable %q is sensitive, so jobs cannot be given it on their command lines: set STOWAGE_VAR_%s, here and in the jobs, instead of --var or --var-file", v.Name, v.Name)
+		}
+	}
+	r, err := ws.Resolve(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range r.Packages {
+		if p.Refresh > 0 {
+			return plan.CreatedAt.UTC().Format(time.RFC3339), nil
+		}
+	}
+	return "", nil
 }

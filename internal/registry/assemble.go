@@ -100,32 +100,48 @@ func (e *MissingPlatformsError) Error() string {
 	return fmt.Sprintf("%s has no image for %s: neither its index nor a tag of that platform's own has one; push it first", e.Ref, strings.Join(e.Platforms, ", "))
 }
 
+// Assembly says how an index is put together.
+type Assembly struct {
+	// Platforms are all of the package's, which decides their order; Only are
+	// those that must be there, none meaning all.
+	Platforms, Only []string
+	// Overwrite puts what is under the platforms' own tags in the place of what
+	// the index has already.
+	Overwrite bool
+}
+
 // Assemble writes the index under ref from the images under the platforms' own
 // tags, and from the index that is there already if it is of the same input
-// hash. Every platform must be there: what is not is a *MissingPlatformsError,
-// and nothing is written.
-func (r *Registry) Assemble(ctx context.Context, ref, hash string, platforms []string) (ocispec.Descriptor, error) {
+// hash. Every platform asked for must be there: what is not is a
+// *MissingPlatformsError, and nothing is written.
+func (r *Registry) Assemble(ctx context.Context, ref, hash string, how Assembly) (ocispec.Descriptor, error) {
 	tag, err := r.parse(ref)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	desc, err := r.assemble(ctx, tag, hash, platforms)
+	desc, err := r.assemble(ctx, tag, hash, how)
 	if err != nil {
 		return ocispec.Descriptor{}, fail("put together the index of", tag, err)
 	}
 	return desc, nil
 }
 
-func (r *Registry) assemble(ctx context.Context, tag name.Tag, hash string, platforms []string) (ocispec.Descriptor, error) {
-	order, err := imageindex.ParsePlatforms(platforms)
+func (r *Registry) assemble(ctx context.Context, tag name.Tag, hash string, how Assembly) (ocispec.Descriptor, error) {
+	order, err := imageindex.ParsePlatforms(how.Platforms)
 	if err != nil {
 		return ocispec.Descriptor{}, err
+	}
+	asked := order
+	if len(how.Only) > 0 {
+		if asked, err = imageindex.ParsePlatforms(how.Only); err != nil {
+			return ocispec.Descriptor{}, err
+		}
 	}
 	local := imageindex.New()
 	imageindex.Annotate(local, map[string]string{planner.AnnotationHash: hash})
 	p := &pusher{
-		repository: r.repository(tag.Repository), tag: tag.TagStr(), local: local, all: order,
-		merging: imageindex.Merging{HashKey: planner.AnnotationHash, Order: order}, done: map[digest.Digest]bool{},
+		repository: r.repository(tag.Repository), tag: tag.TagStr(), local: local, all: asked,
+		merging: imageindex.Merging{HashKey: planner.AnnotationHash, Order: order, Overwrite: how.Overwrite}, done: map[digest.Digest]bool{},
 	}
 	if _, err := p.adopt(ctx, imageindex.New()); err != nil {
 		return ocispec.Descriptor{}, err
@@ -139,7 +155,7 @@ func (r *Registry) assemble(ctx context.Context, tag name.Tag, hash string, plat
 		return ocispec.Descriptor{}, err
 	}
 	var missing []string
-	for _, platform := range order {
+	for _, platform := range asked {
 		if _, ok := imageindex.Find(merged, platform); !ok {
 			missing = append(missing, platform)
 		}
@@ -147,6 +163,6 @@ func (r *Registry) assemble(ctx context.Context, tag name.Tag, hash string, plat
 	if len(missing) > 0 {
 		return ocispec.Descriptor{}, &MissingPlatformsError{Ref: tag.String(), Platforms: missing}
 	}
-	p.merging.Platforms = order
+	p.merging.Platforms = asked
 	return p.run(ctx)
 }

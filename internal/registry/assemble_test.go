@@ -59,14 +59,14 @@ func TestAssemble(t *testing.T) {
 		}
 	}
 	var missing *registry.MissingPlatformsError
-	if _, err := r.Assemble(t.Context(), ref, hash, many[:4]); !errors.As(err, &missing) || !slices.Equal(missing.Platforms, []string{"linux/s390x"}) {
+	if _, err := r.Assemble(t.Context(), ref, hash, registry.Assembly{Platforms: many[:4]}); !errors.As(err, &missing) || !slices.Equal(missing.Platforms, []string{"linux/s390x"}) {
 		t.Fatalf("with one missing: %v", err)
 	}
 	if image, err := r.Lookup(t.Context(), ref); err != nil || image != nil {
 		t.Fatalf("an incomplete index was written: %v, %v", image, err)
 	}
 	order := []string{"linux/arm64", "linux/amd64", "linux/arm/v7"}
-	first, err := r.Assemble(t.Context(), ref, hash, order)
+	first, err := r.Assemble(t.Context(), ref, hash, registry.Assembly{Platforms: order})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestAssemble(t *testing.T) {
 	if image, err := r.Lookup(t.Context(), ref); err != nil || image.Hash != hash {
 		t.Errorf("found %+v, %v", image, err)
 	}
-	if again, err := r.Assemble(t.Context(), ref, hash, order); err != nil || again.Digest != first.Digest {
+	if again, err := r.Assemble(t.Context(), ref, hash, registry.Assembly{Platforms: order}); err != nil || again.Digest != first.Digest {
 		t.Errorf("again: %v, %v", again, err)
 	}
 }

@@ -148,7 +148,7 @@ func TestPublishWithoutIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := r.Assemble(t.Context(), ref, hash, many[:2]); err != nil {
+	if _, err := r.Assemble(t.Context(), ref, hash, registry.Assembly{Platforms: many[:2]}); err != nil {
 		t.Fatal(err)
 	}
 	idx, err := imageindex.Parse(skopeo(t, "inspect", "--raw", "--tls-verify=false", "docker://"+ref))

@@ -45,7 +45,7 @@ func (p plan) build(node string, needs ...string) plan {
 
 func split(t *testing.T, p plan, by ci.By, limit int) *ci.Jobs {
 	t.Helper()
-	jobs, err := ci.Split(p.Plan, by, limit)
+	jobs, err := ci.Split(p.Plan, ci.Options{By: by, Limit: limit})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,9 +140,58 @@ func TestOptions(t *testing.T) {
 		t.Errorf("without --push: %+v", jobs)
 	}
 	p.Errored = true
-	if _, err := ci.Split(p.Plan, ci.ByGraph, 256); err == nil {
+	if _, err := ci.Split(p.Plan, ci.Options{By: ci.ByGraph, Limit: 256}); err == nil {
 		t.Error("jobs of a plan with errors")
 	}
+}
+
+// TestFlags: jobs plan by themselves, so the commands have every flag that
+// decides what is planned, each where the command takes it.
+func TestFlags(t *testing.T) {
+	p := newPlan().build("app:" + amd64)
+	for name, value := range map[string]any{
+		"set": []string{"app.args.MODE=a b"}, "platforms": []any{amd64}, "skip_platforms": []any{arm64},
+		"force": true, "ignore_cached": true, "allow_dirty": true,
+	} {
+		p.Options[name] = value
+	}
+	p.Steps = append(p.Steps, planner.Step{ID: "tag:app:latest", Kind: planner.KindTag, Package: "app", Tag: "latest"})
+	opts := ci.Options{
+		By: ci.ByGraph, Limit: 256, Dir: "images", At: "2026-01-01T00:00:00Z",
+		BuildArgFiles: []string{"args"}, Builders: []string{"tcp://b:1"}, Allow: []string{"network.host"},
+	}
+	jobs, err := ci.Split(p.Plan, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const common = " --build-arg-file args --set 'app.args.MODE=a b' --at 2026-01-01T00:00:00Z"
+	want(t, jobs, []string{"stowage -C images apply" + common +
+		" --allow-dirty --force --ignore-cached --builder tcp://b:1 --allow network.host --push --no-index --platform linux/amd64 app"})
+	finish := "stowage -C images index" + common + " --platform linux/amd64 --skip-platform linux/arm64 --force app\n" +
+		"stowage -C images apply" + common + " --allow-dirty --push --skip-build --platform linux/amd64 --skip-platform linux/arm64 app"
+	if got := strings.Join(jobs.Finish, "\n"); got != finish {
+		t.Errorf("finish with %q", got)
+	}
+	p.Options["no_index"] = true
+	if jobs, err := ci.Split(p.Plan, ci.Options{By: ci.ByWaves, Limit: 256}); err != nil || len(jobs.Finish) > 0 || !strings.Contains(commands(jobs)[0][0], "--no-index") {
+		t.Errorf("without indexes: %+v, %v", jobs, err)
+	}
+}
+
+// TestStoredHere: what only this machine has is a job's like what is to be
+// built.
+func TestStoredHere(t *testing.T) {
+	p := newPlan()
+	p.Selection = []string{"app", "lib"}
+	p.Steps = []planner.Step{
+		{ID: "reuse:app:" + amd64, Kind: planner.KindReuse, Package: "app", Platform: amd64, FoundIn: "store"},
+		{ID: "reuse:lib:" + amd64, Kind: planner.KindReuse, Package: "lib", Platform: amd64, FoundIn: "registry"},
+		{ID: "push:app", Kind: planner.KindPush, Package: "app", Needs: []string{"reuse:app:" + amd64}},
+	}
+	want(t, split(t, p, ci.ByGraph, 256), []string{"stowage apply --push --no-index --platform linux/amd64 app"})
+	delete(p.Options, "push")
+	p.Steps = p.Steps[:2]
+	want(t, split(t, p, ci.ByGraph, 256))
 }
 
 // TestLimit: whatever is to be built, there are no more jobs than may be, each

@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,9 +22,20 @@ func (s *splitter) job(g group, by By) Job {
 		names = slices.DeleteFunc(names, func(n string) bool { return !slices.Contains(s.plan.Selection, n) })
 	}
 	words := s.apply()
+	for _, option := range []string{"force", "ignore_cached"} {
+		if s.has(option) {
+			words += " --" + strings.ReplaceAll(option, "_", "-")
+		}
+	}
+	for _, builder := range s.opts.Builders {
+		words += " --builder " + Quote(builder)
+	}
+	for _, entitlement := range s.opts.Allow {
+		words += " --allow " + Quote(entitlement)
+	}
 	if s.push {
 		words += " --push"
-		if by == ByGraph {
+		if by == ByGraph || s.has("no_index") {
 			words += " --no-index"
 		}
 		if s.plan.Options["output"] == planner.OutputRegistry {
@@ -53,7 +65,7 @@ func jobName(names, platforms []string) string {
 // have made of what was selected: indexes, then moving tags. Other packages that
 // builders have pushed may lack platforms that no job needed.
 func (s *splitter) finish() []string {
-	if !s.push {
+	if !s.push || s.has("no_index") {
 		return nil
 	}
 	set, tags := map[string]bool{}, false
@@ -75,11 +87,15 @@ func (s *splitter) finish() []string {
 	if len(set) > maxNamed {
 		names = s.selection()
 	}
-	commands := []string{"stowage index" + s.flags + " " + names}
+	index := "stowage" + s.flags("index") + s.platforms()
+	if s.has("force") {
+		index += " --force"
+	}
+	commands := []string{index + " " + names}
 	if !tags {
 		return commands
 	}
-	apply := s.apply() + " --push --skip-build"
+	apply := s.apply() + " --push --skip-build" + s.platforms()
 	if release, ok := s.plan.Options["release"].(string); ok && release != "" {
 		apply += " --release " + Quote(release)
 	}
@@ -88,35 +104,76 @@ func (s *splitter) finish() []string {
 
 // selection is what the plan was asked for.
 func (s *splitter) selection() string {
-	var args []string
-	given, _ := s.plan.Options["packages"].([]any)
-	for _, arg := range given {
-		if text, ok := arg.(string); ok {
-			args = append(args, text)
-		}
-	}
+	args := texts(s.plan.Options["packages"])
 	if len(args) == 0 {
 		return "'*'"
 	}
 	return quoteAll(args)
 }
 
-// flags are the plan's that every command must have: they decide hashes. What
-// came from files or the environment must be there in every job.
-func flags(p *planner.Plan) string {
+// has says that the plan was made with an option.
+func (s *splitter) has(option string) bool {
+	is, _ := s.plan.Options[option].(bool)
+	return is
+}
+
+// flags begin a command: its name and what every command must have, since it
+// decides hashes. What came from the environment must be there in every job.
+func (s *splitter) flags(command string) string {
 	text := ""
-	values, _ := p.Options["vars"].(map[string]any)
+	if s.opts.Dir != "" && s.opts.Dir != "." {
+		text = " -C " + Quote(s.opts.Dir)
+	}
+	text += " " + command
+	values, _ := s.plan.Options["vars"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		text += " --var " + Quote(fmt.Sprintf("%s=%v", name, values[name]))
+	}
+	for _, file := range s.opts.BuildArgFiles {
+		text += " --build-arg-file " + Quote(file)
+	}
+	for _, setting := range texts(s.plan.Options["set"]) {
+		text += " --set " + Quote(setting)
+	}
+	at, _ := s.plan.Options["at"].(string)
+	if at = cmp.Or(at, s.opts.At); at != "" {
+		text += " --at " + Quote(at)
 	}
 	return text
 }
 
+// texts are the texts of an option, as planned or as read back.
+func texts(option any) []string {
+	if list, ok := option.([]string); ok {
+		return list
+	}
+	var out []string
+	list, _ := option.([]any)
+	for _, item := range list {
+		if text, ok := item.(string); ok {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
 // apply begins a command that builds or publishes.
 func (s *splitter) apply() string {
-	text := "stowage apply" + s.flags
-	if at, ok := s.plan.Options["at"].(string); ok {
-		text += " --at " + Quote(at)
+	text := "stowage" + s.flags("apply")
+	if s.has("allow_dirty") {
+		text += " --allow-dirty"
+	}
+	return text
+}
+
+// platforms are the flags of a plan that is not about all platforms, for the
+// commands that are not about a job's.
+func (s *splitter) platforms() string {
+	text := ""
+	for _, flag := range []string{"platform", "skip-platform"} {
+		if list := texts(s.plan.Options[strings.ReplaceAll(flag, "-", "_")+"s"]); len(list) > 0 {
+			text += " --" + flag + " " + Quote(strings.Join(list, ","))
+		}
 	}
 	return text
 }

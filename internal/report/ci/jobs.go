@@ -53,16 +53,33 @@ func (j *Jobs) Count() int {
 	return n
 }
 
-// Split splits a plan's builds into jobs, at most limit in a wave. A plan that
+// Options say how a plan is split, and what the commands have that is not in
+// the plan.
+type Options struct {
+	By By
+	// Limit is the most jobs in a wave.
+	Limit int
+	// Dir is where the workspace is, from where the commands are run; "" is
+	// there.
+	Dir string
+	// At is the time of the plan, RFC 3339, where that decides hashes and the
+	// plan does not say it; "" where it does not.
+	At string
+	// BuildArgFiles, Builders and Allow are values of the flags of these names.
+	BuildArgFiles, Builders, Allow []string
+}
+
+// Split splits a plan's builds into jobs. With a push, what only this machine's
+// store has is built again: jobs share nothing but the registry. A plan that
 // must not be applied is an error.
-func Split(p *planner.Plan, by By, limit int) (*Jobs, error) {
+func Split(p *planner.Plan, opts Options) (*Jobs, error) {
 	if p.Errored {
 		return nil, fmt.Errorf("make jobs of the plan: it has errors; stowage plan prints them")
 	}
 	push, _ := p.Options["push"].(bool)
-	s := splitter{plan: p, push: push, flags: flags(p)}
+	s := splitter{plan: p, push: push, opts: opts}
 	var groups [][]group
-	if by == ByWaves {
+	if opts.By == ByWaves {
 		groups = s.waves()
 	} else if components := s.components(); len(components) > 0 {
 		groups = [][]group{components}
@@ -70,8 +87,8 @@ func Split(p *planner.Plan, by By, limit int) (*Jobs, error) {
 	jobs := &Jobs{Waves: [][]Job{}}
 	for _, wave := range groups {
 		var list []Job
-		for _, g := range pack(wave, limit) {
-			list = append(list, s.job(g, by))
+		for _, g := range pack(wave, opts.Limit) {
+			list = append(list, s.job(g, opts.By))
 		}
 		unique(list)
 		jobs.Waves = append(jobs.Waves, list)
@@ -82,9 +99,9 @@ func Split(p *planner.Plan, by By, limit int) (*Jobs, error) {
 
 // splitter splits one plan.
 type splitter struct {
-	plan  *planner.Plan
-	push  bool
-	flags string
+	plan *planner.Plan
+	push bool
+	opts Options
 }
 
 // group is builds that one job does.
@@ -116,11 +133,19 @@ func distinct(steps []planner.Step, of func(planner.Step) string) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// builds are the plan's builds by id.
+// builds are the plan's builds by id, and with a push what is in the store
+// alone: no other machine has it.
 func (s *splitter) builds() (ids []string, steps map[string]planner.Step) {
 	steps = map[string]planner.Step{}
+	pushed := map[string]bool{}
 	for _, step := range s.plan.Steps {
-		if step.Kind == planner.KindBuild {
+		if step.Kind == planner.KindPush {
+			pushed[step.Package] = true
+		}
+	}
+	for _, step := range s.plan.Steps {
+		stored := step.Kind == planner.KindReuse && step.FoundIn == "store" && pushed[step.Package]
+		if step.Kind == planner.KindBuild || stored {
 			ids = append(ids, step.ID)
 			steps[step.ID] = step
 		}
