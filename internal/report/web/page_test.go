@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -116,6 +117,24 @@ func TestRunPage(t *testing.T) {
 	b.wait(`[...document.querySelectorAll('#details pre')].some((p) => p.textContent.includes('compiling </script><img'))`)
 	b.theme("light")
 	b.shot("run-failure-light")
+	b.axe()
+	b.quiet()
+}
+
+// TestNarrowPage: on a phone nothing is wider than the screen, and the graph is
+// all there, also when the window was wider before.
+func TestNarrowPage(t *testing.T) {
+	b := open(t, runPage(t, 20))
+	wide := eval[float64](b, `view.scale`)
+	b.call(chromedp.Call(b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 390, Height: 844, DeviceScaleFactor: 1}))
+	b.wait(fmt.Sprintf(`view.w < 390 && view.scale < %v`, wide))
+	b.shot("run-narrow-light")
+	if got := eval[float64](b, `document.documentElement.scrollWidth`); got > 390 {
+		t.Errorf("the page is %v wide", got)
+	}
+	if got := eval[float64](b, `view.x + bounds.w * view.scale - view.w`); got > 0 {
+		t.Errorf("the graph goes %v beyond its edge", got)
+	}
 	b.axe()
 	b.quiet()
 }

@@ -341,11 +341,12 @@ function setUpGraph() {
   byId('zoom-in').addEventListener('click', () => zoom(1.3));
   byId('zoom-out').addEventListener('click', () => zoom(1 / 1.3));
   byId('zoom-fit').addEventListener('click', fit);
-  let before = 0;
+  let fitted = ''; // the window's size
   new ResizeObserver(() => {
     if (!canvas.clientWidth) return;
-    if (!before) fit();
-    before = canvas.clientWidth;
+    const size = `${window.innerWidth}x${window.innerHeight}`;
+    if (fitted !== size) fit();
+    fitted = size;
     redraw();
   }).observe(canvas);
   listeners.filter.push(redraw);
