@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -107,4 +110,76 @@ func (e *env) completePlatforms(cmd *cobra.Command, _ []string, _ string) ([]str
 		}
 	})
 	return slices.Sorted(maps.Keys(set)), cobra.ShellCompDirectiveNoFileComp
+}
+
+// setUpCompletion makes the command that prints completion scripts: the
+// library's, with examples, and with names that have to be escaped in bash.
+func setUpCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd("completion") // or it makes none for want of an argument
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Example = "  source <(stowage completion bash)"
+		for _, shell := range cmd.Commands() {
+			shell.Example = completionExample(shell.Name())
+			if shell.Name() == "bash" {
+				shell.RunE = func(cmd *cobra.Command, _ []string) error {
+					plain, err := cmd.Flags().GetBool("no-descriptions")
+					if err != nil {
+						return err
+					}
+					script, err := bashCompletion(root, !plain)
+					if err == nil {
+						_, err = cmd.OutOrStdout().Write(script)
+					}
+					return err
+				}
+			}
+		}
+	}
+}
+
+func completionExample(shell string) string {
+	switch shell {
+	case "bash":
+		return "  stowage completion bash > ~/.local/share/bash-completion/completions/stowage"
+	case "zsh":
+		return `  stowage completion zsh > "${fpath[1]}/_stowage"`
+	case "fish":
+		return "  stowage completion fish > ~/.config/fish/completions/stowage.fish"
+	}
+	return "  stowage completion " + shell + " | Out-String | Invoke-Expression"
+}
+
+// bashCompletion is the library's script for bash. That inserts what several
+// names have in common as it is, and so the quote of svc["a"] and svc["b"], which
+// bash then takes for the beginning of a string; here it is escaped.
+func bashCompletion(root *cobra.Command, descriptions bool) ([]byte, error) {
+	out := &bytes.Buffer{}
+	if err := root.GenBashCompletionV2(out, descriptions); err != nil {
+		return nil, err
+	}
+	script := out.String()
+	for _, change := range [][2]string{
+		{`        COMPREPLY+=("$compline")` + "\n", `        COMPREPLY+=("$comp${compline#"${compline%%$tab*}"}")` + "\n"},
+		{`        comp=${compline%%$tab*}` + "\n", ""},
+		{`COMPREPLY[0]=$(printf "%q" "${COMPREPLY[0]%%$tab*}")`, `COMPREPLY[0]=${COMPREPLY[0]%%$tab*}`},
+		{`IFS=$'\n' read -ra COMPREPLY -d '' < <(IFS=$'\n'; compgen -W "${completions[*]}" -- "${cur}")
+
+        # compgen looses the escaping so, if`, `COMPREPLY=()
+        local comp
+        for comp in "${completions[@]}"; do
+            [[ $comp == "$cur"* ]] && COMPREPLY+=("$comp")
+        done
+        return 0
+
+        # compgen looses the escaping so, if`},
+	} {
+		if strings.Count(script, change[0]) != 1 {
+			return nil, fmt.Errorf("make the script for bash: the library's has no line %q", change[0])
+		}
+		script = strings.Replace(script, change[0], change[1], 1)
+	}
+	return []byte(script), nil
 }

@@ -17,6 +17,9 @@ func newRoot(e *env) *cobra.Command {
 
 Packages are declared in stowage.hcl files. stowage plan says which images must
 be built and why; stowage apply builds them, and nothing else.`,
+		Example: `  stowage init --from dir         # a first stowage.hcl, from Dockerfiles that are here
+  stowage plan
+  stowage apply --push`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -50,6 +53,7 @@ be built and why; stowage apply builds them, and nothing else.`,
 		versionCommand(e),
 	)
 	e.addCompletions(root)
+	setUpCompletion(root)
 	return root
 }
 
