@@ -38,8 +38,8 @@ func TestEveryExampleIsPlanned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if planned < 2 {
-		t.Errorf("%d workspaces were planned, want at least two", planned)
+	if planned < 6 {
+		t.Errorf("%d workspaces were planned, want at least six", planned)
 	}
 }
 
