@@ -66,7 +66,7 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		}
 	}
 	if plan.Summary.Build > 0 {
-		builders, err := w.builders(ctx, store, plan, opts.Waiting)
+		builders, err := w.builders(ctx, store, plan, opts)
 		if err != nil {
 			return nil, err
 		}

@@ -18,7 +18,7 @@ import (
 
 // builders opens the builders that the plan needs, the shipped ones unless the
 // caller has given some. The embedded one is started if it is to be used.
-func (w *Workspace) builders(ctx context.Context, store Store, plan *planner.Plan, waiting func(string)) ([]executor.BuilderPort, error) {
+func (w *Workspace) builders(ctx context.Context, store Store, plan *planner.Plan, opts ApplyOptions) ([]executor.BuilderPort, error) {
 	if len(w.opts.Builders) > 0 {
 		return w.opts.Builders, nil
 	}
@@ -26,7 +26,7 @@ func (w *Workspace) builders(ctx context.Context, store Store, plan *planner.Pla
 	if err != nil {
 		return nil, err
 	}
-	options.Platforms, options.Waiting = builtPlatforms(plan), waiting
+	options.Platforms, options.Waiting, options.Slots = builtPlatforms(plan), opts.Waiting, opts.Jobs
 	f, err := fleet.Open(ctx, options)
 	if err != nil {
 		return nil, err

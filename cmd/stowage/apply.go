@@ -61,7 +61,7 @@ left. Interrupted once, it cancels the builds and leaves everything consistent.`
 	}
 	shape.register(cmd.Flags())
 	f := cmd.Flags()
-	f.IntVarP(&flags.jobs, "jobs", "j", 0, "do at most `N` things at once (default: twice the processors, or as many as the builders have slots for)")
+	f.IntVarP(&flags.jobs, "jobs", "j", 0, "do at most `N` things at once (default: twice the processors, or as many as the builders have slots for); builders without declared slots take as many builds")
 	f.StringVar(&flags.schedule, "schedule", "eager", "start a step when its own needs are done (eager), or wave by wave (waves)")
 	f.BoolVar(&flags.failFast, "fail-fast", false, "stop at the first failure")
 	f.DurationVar(&flags.wait, "builder-wait", executor.DefaultPatience, "how long builds wait for builders that are lost, when no other can do them")

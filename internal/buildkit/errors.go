@@ -20,7 +20,9 @@ import (
 // do.
 type lostError struct{ err error }
 
-func (e *lostError) Error() string   { return noise.ReplaceAllString(e.err.Error(), "") }
+func (e *lostError) Error() string {
+	return noise.ReplaceAllString(description.ReplaceAllString(e.err.Error(), "$1"), "")
+}
 func (e *lostError) Unwrap() error   { return e.err }
 func (e *lostError) Temporary() bool { return true }
 
@@ -81,6 +83,9 @@ func (s *solve) rename(source *pb.SourceInfo) {
 
 // Words that BuildKit puts around what is the matter.
 var noise = regexp.MustCompile(`failed to solve(?: with frontend [^:]+)?: |failed to compute cache key: |failed to calculate checksum of ref \S+?: |rpc error: code = \w+ desc = |failed to list workers: (?:Unavailable: )?|connection error: desc = "?(?:transport: )?(?:[Ee]rror while dialing: )?`)
+
+// description is the quoted text of a connection's error.
+var description = regexp.MustCompile(`connection error: desc = "(?:transport: )?(?:[Ee]rror while dialing: )?([^"]*)"`)
 
 // entitlement matches BuildKit's refusal of what was not allowed.
 var entitlement = regexp.MustCompile(`(network\.host|security\.insecure) is not allowed`)

@@ -46,6 +46,15 @@ func TestTemporary(t *testing.T) {
 	}
 }
 
+// TestConnectionErrors: what is left of a connection's error is its text,
+// without half of its quotes.
+func TestConnectionErrors(t *testing.T) {
+	err := lost(t.Context(), status.Error(codes.Unavailable, `connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:9: connect: connection refused"`))
+	if got := err.Error(); got != "dial tcp 127.0.0.1:9: connect: connection refused" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestCancelledIsNotTemporary: with the context at its end the error is its
 // cause, whatever became of the connection.
 func TestCancelledIsNotTemporary(t *testing.T) {

@@ -32,6 +32,9 @@ type Options struct {
 	// Platforms are those to be built; builders for others are left out. None
 	// is all.
 	Platforms []string
+	// Slots is how many builds those builders take at least of which nothing
+	// says it: as many as are asked for at once.
+	Slots int
 	// Waiting is told of a builder that has not answered for a while; it may be
 	// nil. It is called from one goroutine at a time.
 	Waiting func(builder string)
@@ -56,7 +59,7 @@ func (o Options) file(path string) string {
 
 // defaultSlots is how many builds a builder takes when nothing says: more
 // than the processors, since builds wait for disk and network too.
-func defaultSlots() int { return 2 * runtime.GOMAXPROCS(0) }
+func (o Options) defaultSlots() int { return max(2*runtime.GOMAXPROCS(0), o.Slots) }
 
 // Fleet is builders that are connected.
 type Fleet struct{ builders []*builder }

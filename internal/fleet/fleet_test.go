@@ -328,3 +328,23 @@ func TestReconnect(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestSlotsForJobs: builders take as many builds at once as are asked for, where
+// nothing says how many they have slots for.
+func TestSlotsForJobs(t *testing.T) {
+	many := 2*runtime.GOMAXPROCS(0) + 3
+	for _, o := range []Options{{}, {Host: "tcp://h:1"}, {Endpoints: []Endpoint{{Address: "tcp://e:1"}}}} {
+		o.Slots = many
+		if got := o.members()[0].slots; got != many {
+			t.Errorf("%+v: %d slots", o, got)
+		}
+		o.Slots = 1
+		if got := o.members()[0].slots; got == 1 {
+			t.Errorf("%+v: one slot", o)
+		}
+	}
+	o := Options{Slots: many, Declared: []*schema.Builder{{Name: "b", Slots: 2}}}
+	if got := o.members()[0].slots; got != 2 {
+		t.Errorf("declared with 2, %d slots", got)
+	}
+}

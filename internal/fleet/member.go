@@ -78,7 +78,7 @@ func (o Options) members() []member {
 	var named []string
 	var out, others []member
 	for _, e := range o.Endpoints {
-		m := member{name: e.Address, endpoint: e.Address, platforms: e.Platforms, slots: defaultSlots()}
+		m := member{name: e.Address, endpoint: e.Address, platforms: e.Platforms, slots: o.defaultSlots()}
 		if len(e.Platforms) > 0 {
 			named = append(named, e.Platforms...)
 			out = append(out, m)
@@ -113,9 +113,9 @@ func (o Options) withoutEndpoints() []member {
 	case len(out) > 0:
 		return out
 	case o.Host != "":
-		return []member{{name: o.Host, endpoint: o.Host, slots: defaultSlots()}}
+		return []member{{name: o.Host, endpoint: o.Host, slots: o.defaultSlots()}}
 	}
-	return []member{{name: embedded, slots: defaultSlots()}}
+	return []member{{name: embedded, slots: o.defaultSlots()}}
 }
 
 // leave takes platforms that others build from a member, and reports whether
