@@ -83,3 +83,24 @@ func BenchmarkPutNodeAgain(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPutNodeAmongMany puts new references beside thousands.
+func BenchmarkPutNodeAmongMany(b *testing.B) {
+	s := benchOpen(b)
+	const many = 5000
+	fill(b, s, many)
+	result, err := fake.WriteImage(b.Context(), blobs{s}, fake.ImageSpec{Platform: "linux/amd64", Layers: []string{"shared", "7"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	i := many
+	for b.Loop() {
+		i++
+		err := s.PutNode(b.Context(), executor.NodeEntry{
+			Ref: benchRef(i), Hash: hash, Platform: "linux/amd64", Platforms: platforms, BuildResult: *result,
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}

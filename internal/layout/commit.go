@@ -3,6 +3,7 @@ package layout
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -230,14 +231,18 @@ func (s *Store) writeEntries(current *catalog, changed map[string]ocispec.Descri
 	return s.writeIndexFile(current.with(changed))
 }
 
+// writeIndexFile replaces index.json. It needs the lock.
 func (s *Store) writeIndexFile(idx *ocispec.Index) error {
-	data, _, err := imageindex.Marshal(idx)
+	idx.MediaType = ocispec.MediaTypeImageIndex
+	data, err := json.Marshal(idx)
 	if err != nil {
 		return err
 	}
-	if err := s.replaceFile(indexFile, data); err != nil {
+	written, err := s.replaceFile(indexFile, data)
+	if err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Join(s.dir, indexFile), err)
 	}
+	s.index.wrote(idx, written)
 	return nil
 }
 

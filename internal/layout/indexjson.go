@@ -68,11 +68,32 @@ func (c *indexCache) read() (*catalog, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w (%s: %w)", ErrCorrupt, c.path, err), f.Close())
 	}
+	c.keep(f, info, latest)
+	return latest, nil
+}
+
+func (c *indexCache) keep(f *os.File, info fs.FileInfo, latest *catalog) {
 	if c.file != nil {
 		_ = c.file.Close()
 	}
 	c.file, c.info, c.latest = f, info, latest
-	return latest, nil
+}
+
+// wrote takes note of what this process has written, which so need not be read.
+// If that is not there any more, it will be read.
+func (c *indexCache) wrote(idx *ocispec.Index, written fs.FileInfo) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, err := os.Open(c.path)
+	if err != nil {
+		return
+	}
+	info, err := f.Stat()
+	if err != nil || !os.SameFile(info, written) || info.Size() != written.Size() || !info.ModTime().Equal(written.ModTime()) {
+		_ = f.Close()
+		return
+	}
+	c.keep(f, info, newCatalog(idx))
 }
 
 func (c *indexCache) close() error {
@@ -137,17 +158,20 @@ func (c *catalog) with(changed map[string]ocispec.Descriptor) *ocispec.Index {
 	idx := *c.index
 	idx.Manifests = make([]ocispec.Descriptor, 0, len(c.index.Manifests)+len(changed))
 	for _, d := range c.index.Manifests {
-		if _, replaced := changed[d.Annotations[ocispec.AnnotationRefName]]; !replaced {
+		if _, replaced := changed[refOf(d)]; !replaced {
 			idx.Manifests = append(idx.Manifests, d)
 		}
 	}
-	for _, d := range changed {
-		idx.Manifests = append(idx.Manifests, d)
+	if !slices.IsSortedFunc(idx.Manifests, compareEntries) { // written by another program
+		slices.SortStableFunc(idx.Manifests, compareEntries)
 	}
-	slices.SortStableFunc(idx.Manifests, func(a, b ocispec.Descriptor) int {
-		return cmp.Or(
-			cmp.Compare(a.Annotations[ocispec.AnnotationRefName], b.Annotations[ocispec.AnnotationRefName]),
-			cmp.Compare(a.Digest, b.Digest))
-	})
+	for _, d := range changed {
+		at, _ := slices.BinarySearchFunc(idx.Manifests, d, compareEntries)
+		idx.Manifests = slices.Insert(idx.Manifests, at, d)
+	}
 	return &idx
+}
+
+func compareEntries(a, b ocispec.Descriptor) int {
+	return cmp.Or(cmp.Compare(refOf(a), refOf(b)), cmp.Compare(a.Digest, b.Digest))
 }

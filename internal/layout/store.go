@@ -106,21 +106,23 @@ func (s *Store) initialise() error {
 		if err != nil {
 			return err
 		}
-		if err := s.replaceFile(indexFile, data); err != nil {
+		if _, err := s.replaceFile(indexFile, data); err != nil {
 			return err
 		}
 	}
-	return s.replaceFile(ocispec.ImageLayoutFile, []byte(`{"imageLayoutVersion":"`+ocispec.ImageLayoutVersion+`"}`))
+	_, err = s.replaceFile(ocispec.ImageLayoutFile, []byte(`{"imageLayoutVersion":"`+ocispec.ImageLayoutVersion+`"}`))
+	return err
 }
 
 // replaceFile gives the file name in the layout directory the content data:
 // at every instant it has either the old content or the new. It returns when
-// the change is durable.
-func (s *Store) replaceFile(name string, data []byte) error {
+// the change is durable, and describes the new file.
+func (s *Store) replaceFile(name string, data []byte) (fs.FileInfo, error) {
 	f, err := s.content.ingest.create()
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var info fs.FileInfo
 	_, err = s.disk.write(f, data)
 	if err == nil {
 		err = s.disk.chmod(f, 0o644)
@@ -128,12 +130,15 @@ func (s *Store) replaceFile(name string, data []byte) error {
 	if err == nil {
 		err = s.disk.sync(f)
 	}
+	if err == nil {
+		info, err = f.Stat()
+	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = s.disk.rename(f.Name(), filepath.Join(s.dir, name))
 	}
 	if err != nil {
-		return errors.Join(err, s.disk.remove(f.Name()))
+		return nil, errors.Join(err, s.disk.remove(f.Name()))
 	}
-	return s.disk.syncDir(s.dir)
+	return info, s.disk.syncDir(s.dir)
 }
