@@ -195,7 +195,9 @@ func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 		}
 		return errFailed
 	}
-	fmt.Fprintln(e.stderr, report.Summary(plan))
+	if e.progress != "json" && e.progress != "quiet" { // events alone, or nothing
+		fmt.Fprintln(e.stderr, report.Summary(plan))
+	}
 	reporter, err := e.reporter(plan)
 	if err != nil {
 		return err
