@@ -34,6 +34,7 @@ func (w *workspace) measure(ctx context.Context) error {
 		{"first push", nil, w.push(w), 1},
 		{"nothing to do, with push", nil, w.push(w), w.idle},
 		{"nothing to do, the store lost", w.loseStore, w.push(w), 1},
+		{"everything changed, with push", w.changeAll, w.push(w), 1},
 	}
 	for _, s := range steps {
 		var samples []sample
@@ -61,6 +62,16 @@ func (w *workspace) change(i int) func() error {
 		_, err := monorepo.Change(w.root, w.packages[i], "changed")
 		return err
 	}
+}
+
+// changeAll changes every package.
+func (w *workspace) changeAll() error {
+	for _, p := range w.packages {
+		if _, err := monorepo.Change(w.root, p, "all changed"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // loseStore removes what Stowage has on this machine; the registry has it all.
