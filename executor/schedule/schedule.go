@@ -202,10 +202,6 @@ func plus(a, b time.Duration) time.Duration {
 	return longest
 }
 
-// Remaining is the task's duration and that of the longest chain of tasks that
-// need it.
-func (s *Scheduler) Remaining(task int) time.Duration { return s.remaining[task] }
-
 // Start opens the first stage and appends the tasks that need nothing to into.
 func (s *Scheduler) Start(into []int) []int { return s.open(into) }
 

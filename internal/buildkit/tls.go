@@ -38,7 +38,13 @@ func (c *Client) refusedTLS(ctx context.Context, err error) error {
 	if refused := c.explainTLS(err, err.Error()); refused != nil {
 		return refused
 	}
-	if c.tls == nil || !brokenOff.MatchString(err.Error()) {
+	if !brokenOff.MatchString(err.Error()) {
+		return nil
+	}
+	if c.tls == nil {
+		if c.speaksTLS(ctx) {
+			return &tlsError{"the builder speaks TLS: add a tls block to the builder", err}
+		}
 		return nil
 	}
 	if heard := c.listen(ctx); heard != nil {
@@ -81,6 +87,24 @@ func (c *Client) listen(ctx context.Context) error {
 	return err
 }
 
+// speaksTLS reports whether the other side of a plain connection wants TLS. One
+// that is stopped or going down hangs up on gRPC with the same words.
+func (c *Client) speaksTLS(ctx context.Context) bool {
+	u, err := url.Parse(c.endpoint)
+	if err != nil || u.Scheme != "tcp" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
+	defer cancel()
+	// Nothing is said to it, and nothing that it says is believed.
+	conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return strings.Contains(err.Error(), "remote error: tls:")
+	}
+	_ = conn.Close()
+	return true
+}
+
 // explainTLS says what is wrong by the text of an error.
 func (c *Client) explainTLS(err error, text string) error {
 	say := func(format string, args ...any) error { return &tlsError{fmt.Sprintf(format, args...), err} }
@@ -104,8 +128,8 @@ func (c *Client) explainTLS(err error, text string) error {
 			return say("%s", known.what)
 		}
 	}
-	if c.tls == nil && strings.Contains(text, "error reading server preface") {
-		return say("it answers with something else than BuildKit's API: if it speaks TLS, add a tls block to the builder")
+	if c.tls == nil && strings.Contains(text, "error reading server preface: http2:") {
+		return say("it answers with something else than BuildKit's API: write the address of a buildkitd")
 	}
 	return nil
 }
