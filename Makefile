@@ -4,7 +4,6 @@
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo dev)
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
-BENCH       ?= .
 SOAK        ?= -soak.rounds=200 -soak.packages=60
 
 # A user's PATH often lacks the sbin directories, where runc is.
@@ -53,10 +52,11 @@ lint: ## Check formatting, module files, go vet and staticcheck
 	done
 
 .PHONY: bench
-bench: setup ## Compare with BuildKit, git and bake, and run the benchmarks; BENCH=regexp chooses some
-	$(GO) run -C internal/bench ./executor
-	$(GO) run -C internal/bench ./plan
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./schema ./graph ./planner ./internal/layout ./internal/registry
+bench: setup ## Compare with BuildKit, git and bake for two hours or more, and run the benchmarks
+	set -e; for program in startup lookups plan executor 'apply -default' 'apply -packages 300 -rounds 1' steady big disk; do \
+	  $(GO) run -C internal/bench ./$$program; \
+	done
+	$(GO) test -run '^$$' -bench . -benchmem ./schema ./graph ./planner ./executor/schedule ./internal/layout ./internal/registry
 
 .PHONY: clean
 clean: ## Remove what was built
