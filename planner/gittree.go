@@ -3,6 +3,9 @@ package planner
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -64,29 +67,71 @@ func (p *Package) setHash() string {
 	return sum(w.list)
 }
 
-// warnTree warns of inputs that a git tree id says nothing of: when only they
-// change, the tag stays and nothing is built.
-func warnTree(p *Package) hcl.Diagnostics {
-	if contentMode(p.Package) {
-		return nil
+// TreeWarnings warns of inputs that git tree ids say nothing of: when only they
+// change, tags stay and nothing is built. There is one for each cache_mode that
+// is written.
+func (r *Resolved) TreeWarnings() hcl.Diagnostics {
+	affected, order := map[hcl.Range][]*Package{}, []hcl.Range{}
+	for _, p := range r.Packages {
+		if contentMode(p.Package) || len(unseenByTree(p)) == 0 {
+			continue
+		}
+		rng := p.Range("cache_mode")
+		if affected[rng] == nil {
+			order = append(order, rng)
+		}
+		affected[rng] = append(affected[rng], p)
 	}
-	what := ""
-	switch {
-	case len(inputPackages(p.Edges)) > 0:
-		what = "the packages it depends on"
-	case len(p.Args) > 0:
-		what = "its args"
-	case len(p.Archives) > 0:
-		what = "its archives"
-	case len(p.external) > 0:
-		what = "its base images"
-	default:
-		return nil
+	var diags hcl.Diagnostics
+	for _, rng := range order {
+		diags = append(diags, treeWarning(rng, affected[rng]))
 	}
-	rng := p.Range("cache_mode")
-	return hcl.Diagnostics{{
-		Severity: hcl.DiagWarning, Summary: "Tags of package " + p.Name + " do not say all that decides its result",
-		Detail:  fmt.Sprintf("A git tree id changes with the files only. When %s change, the tag stays the same and what is published under it is used.", what),
+	return diags
+}
+
+func treeWarning(rng hcl.Range, packages []*Package) *hcl.Diagnostic {
+	unseen := map[string][]string{}
+	for _, p := range packages {
+		for _, what := range unseenByTree(p) {
+			unseen[what] = append(unseen[what], p.Name)
+		}
+	}
+	var list strings.Builder
+	for _, what := range slices.Sorted(maps.Keys(unseen)) {
+		fmt.Fprintf(&list, "\n  %s: %s", what, someOf(unseen[what]))
+	}
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagWarning, Summary: "Git tree ids do not say all that decides results",
+		Detail: "A git tree id changes with the files only. When nothing changes but one of these, the tag stays the same and what is published under it is used:" +
+			list.String(),
 		Subject: &rng,
-	}}
+	}
+}
+
+// unseenByTree are the kinds of inputs that p has and its tree id says nothing
+// of.
+func unseenByTree(p *Package) []string {
+	var kinds []string
+	if len(p.Args) > 0 {
+		kinds = append(kinds, "args")
+	}
+	if len(p.Archives) > 0 {
+		kinds = append(kinds, "archives")
+	}
+	if len(p.external) > 0 {
+		kinds = append(kinds, "base images")
+	}
+	if len(inputPackages(p.Edges)) > 0 {
+		kinds = append(kinds, "dependencies")
+	}
+	return kinds
+}
+
+// someOf names a few and counts the rest.
+func someOf(names []string) string {
+	const few = 3
+	if len(names) <= few+1 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
 }

@@ -85,10 +85,22 @@ func TestGitTreeReuse(t *testing.T) {
 }
 
 func TestGitTreeWarns(t *testing.T) {
-	s := treeSetup(t)
-	_, diags, err := planner.Resolve(t.Context(), s.load(), s.options())
-	if err != nil || len(diags) != 1 || !strings.Contains(diags[0].Detail, "its args") {
-		t.Errorf("%v, diagnostics: %s", err, list(diags))
+	w := treeSetup(t).resolve().TreeWarnings()
+	if len(w) != 1 || !strings.Contains(w[0].Detail, "\n  args: app") {
+		t.Errorf("warnings: %s", list(w))
+	}
+	files := inline(map[string]string{
+		"a": from("FROM scratch"), "b": from("FROM registry.test/acme/a"), "c": from("FROM registry.test/acme/a"),
+		"d": from("FROM registry.test/acme/a"), "e": from("FROM registry.test/acme/a"),
+		"f": "args = { A = \"1\" }\n" + from("FROM registry.test/acme/a"), "g": "cache_mode = \"content\"\n" + from("FROM other"),
+		"h": "cache_mode = \"git-tree\"\n" + from("FROM other"),
+	})
+	files["stowage.hcl"] += "defaults {\n  cache_mode = \"git-tree\"\n}\n"
+	s := newSetup(t, files)
+	s.trees = treeIDs{".": treeID}
+	w = s.resolve().TreeWarnings()
+	if len(w) != 2 || !strings.HasSuffix(w[0].Detail, "\n  args: f\n  dependencies: b, c, d and 2 more") || !strings.HasSuffix(w[1].Detail, "\n  base images: h") {
+		t.Errorf("warnings: %s", list(w))
 	}
 }
 

@@ -153,7 +153,7 @@ func (r *resolver) finish(p *Package, hashes map[string]string, known map[string
 	if p.Tag = tag; diags.HasErrors() {
 		p.Tag = p.TagHash // so that dependents' own mistakes are found
 	}
-	return outcome{name: p.Name, pkg: p, diags: append(diags, warnTree(p)...), done: true}
+	return outcome{name: p.Name, pkg: p, diags: diags, done: true}
 }
 
 func lookupIn(known map[string]schema.Identity) func(string) (schema.Identity, bool) {

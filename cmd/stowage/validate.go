@@ -80,6 +80,7 @@ func (e *env) validate(cmd *cobra.Command, args []string, flags validateFlags) e
 		if err != nil {
 			return err
 		}
+		e.printDiagnostics(r.TreeWarnings(), ws.Config().Files)
 		fmt.Fprintf(e.stdout, "Valid: %d packages, %d nodes.\n", len(r.Packages), len(r.Nodes.Nodes()))
 		return nil
 	}
