@@ -17,8 +17,11 @@ type bakePackage struct {
 	scope scope
 	// example is a combination of the matrix.
 	example map[string]cty.Value
-	// image is the repository, between quotes.
-	image string
+	// image is the repository, between quotes, imageExample that of the first of
+	// a matrix's instances, and instanceImages are those of all where only an
+	// expression, image, says which one has which.
+	image, imageExample string
+	instanceImages      []string
 	// computed says that the image is what an expression comes to.
 	computed bool
 	out      *node

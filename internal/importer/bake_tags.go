@@ -1,22 +1,35 @@
 package importer
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // bakeTag is one of a target's tags.
 type bakeTag struct {
 	image string // between quotes
 	tag   string // an expression
+	// example is the image of the first of a matrix's instances, and images are
+	// those of all, if image is an expression for them.
+	example string
+	images  []string
 	// maybe says that it is "" where a condition does not hold.
 	maybe bool
 }
 
-// tagOf reads the tag off a reference, in expressions.
-const tagOf = `try(regex(":([^/:]+)$", %)[0], "latest")`
+// tagOf and imageOf take a reference apart, in expressions.
+const (
+	tagOf        = `try(regex(":([^/:]+)$", %)[0], "latest")`
+	imageOf      = `regex("` + imagePattern + `", %)[0]`
+	imagePattern = `^(.+?)(?::[^/]*)?$`
+)
+
+var imageIn = regexp.MustCompile(imagePattern)
 
 // addTags takes over the tags: the repository is the package's image, what
 // follows it is moved there when the image exists.
@@ -40,14 +53,13 @@ func (p *bakePackage) addTags() {
 		case t.image == "":
 			continue
 		case p.image == "":
-			p.image = t.image
-			p.set("image", `"`+t.image+`"`, e.at)
+			p.setImage(t, e.at)
 			if p.taken(e) {
 				continue
 			}
 		case p.taken(e):
 			continue
-		case p.image != t.image:
+		case p.image != t.image && (t.example == "" || p.imageExample != t.example):
 			p.notes.add(e.at, "not carried over: tag %s of %s: a package has one image, %s", t.image, p.t.name, p.image)
 			continue
 		}
@@ -87,9 +99,21 @@ func (p *bakePackage) addDynamicTags(x bakeExpr) {
 	}
 	image, _, _ := strings.Cut(all[0], "@")
 	image, _, _ = cutTag(template{{lit: image}})
-	p.image, p.computed = image, true
-	p.set("image", `"`+image+`"`, x.at)
-	p.notes.add(x.at, "the tags of %s are computed: their image is taken to be %s always", p.t.name, image)
+	first := func(c map[string]cty.Value) (string, bool) {
+		all, ok := p.texts(x, c)
+		if !ok || len(all) == 0 {
+			return "", false
+		}
+		return all[0], true
+	}
+	t := bakeTag{image: image}
+	if t.images = p.imagesBy(first); len(t.images) > 0 {
+		t.image = instanceImage("element("+p.text(x, p.scope)+", 0)", all[0], image)
+	} else {
+		p.computed = true
+		p.notes.add(x.at, "the tags of %s are computed: their image is taken to be %s always", p.t.name, image)
+	}
+	p.setImage(t, x.at)
 	for _, tag := range all {
 		if other := p.tagged[tag]; tag != "" && other != nil && other != p.t {
 			p.notes.add(x.at, "not carried over: the tags of %s: %s is one of %s", p.t.name, tag, other.name)
@@ -113,15 +137,68 @@ func (p *bakePackage) readTag(x bakeExpr) (bakeTag, bool) {
 	if ok {
 		image, tag, found := cutTag(parts)
 		if found || known && !strings.Contains(value[strings.LastIndex(value, "/")+1:], ":") {
-			return bakeTag{image: image, tag: tag}, true
+			example := ""
+			if known {
+				example, _, _ = cutTag(template{{lit: value}})
+			}
+			return bakeTag{image: image, tag: tag, example: example}, true
 		}
 	}
 	if !known || value == "" {
 		return bakeTag{}, false
 	}
 	image, _, _ := cutTag(template{{lit: value}})
+	out := bakeTag{image: image, tag: strings.Replace(tagOf, "%", p.text(x, p.scope), 1), example: image}
+	out.images = p.imagesBy(func(c map[string]cty.Value) (string, bool) { return p.textValue(x, c) })
+	if len(out.images) > 0 {
+		out.image = instanceImage(p.text(x, p.scope), value, image)
+		return out, true
+	}
 	p.notes.add(x.at, "a tag of %s is computed: its image is taken to be %s always", p.t.name, image)
-	return bakeTag{image: image, tag: strings.Replace(tagOf, "%", p.text(x, p.scope), 1)}, true
+	return out, true
+}
+
+// setImage writes what the package's image is.
+func (p *bakePackage) setImage(t bakeTag, at position) {
+	p.image, p.imageExample, p.instanceImages = t.image, t.example, t.images
+	if len(t.images) > 0 {
+		p.set("image", t.image, at)
+		return
+	}
+	p.set("image", `"`+t.image+`"`, at)
+}
+
+// imagesBy are the images of a matrix's instances by one reference of each;
+// none if they have one image, or if that is not known.
+func (p *bakePackage) imagesBy(reference func(instance map[string]cty.Value) (string, bool)) []string {
+	if p.example == nil {
+		return nil
+	}
+	all, _ := p.combinations(p.t)
+	var images []string
+	for _, c := range all {
+		value, ok := reference(c)
+		if !ok {
+			return nil
+		}
+		image, _, _ := cutTag(template{{lit: value}})
+		images = append(images, image)
+	}
+	slices.Sort(images)
+	if images = slices.Compact(images); len(images) < 2 {
+		return nil
+	}
+	return images
+}
+
+// instanceImage is an expression for the image of each instance by one of its
+// references; value and image are those of the first.
+func instanceImage(reference, value, image string) string {
+	expression := strings.Replace(imageOf, "%", reference, 1)
+	if m := imageIn.FindStringSubmatch(value); m != nil && m[1] != image { // value leaves the registry out
+		return "format(" + quote(strings.TrimSuffix(image, m[1])+"%s") + ", " + expression + ")"
+	}
+	return expression
 }
 
 // conditionalTag is CONDITION ? TAG : "", or the other way round, or two tags

@@ -47,6 +47,11 @@ func TestBakeLost(t *testing.T) {
 	newFixture(t, "bake.txtar", nil).imported("lost/", bakeFrom("lost.hcl"))
 }
 
+// TestBakeMatrix imports matrices whose images are computed.
+func TestBakeMatrix(t *testing.T) {
+	newFixture(t, "bake_matrix.txtar", nil).imported("", bakeFrom("docker-bake.hcl"))
+}
+
 // TestBakeJSON imports a bake file in JSON.
 func TestBakeJSON(t *testing.T) {
 	newFixture(t, "bake.txtar", nil).imported("json/", bakeFrom("docker-bake.json"))

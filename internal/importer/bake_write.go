@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -18,8 +19,16 @@ func (b *bake) write() {
 		p := newBakePackage(b, t)
 		made[t] = p.node()
 		packages.blocks = append(packages.blocks, made[t])
-		if p.image != "" {
-			p.image = b.withVariables(p, made[t])
+		switch {
+		case len(p.instanceImages) > 0:
+			for _, image := range p.instanceImages {
+				images = append(images, b.withVariables(image))
+			}
+		case p.computed:
+			p.image = b.withVariables(p.image)
+			made[t].child("image").value = `"` + p.image + `"`
+			images = append(images, p.image)
+		case p.image != "":
 			images = append(images, p.image)
 		}
 	}
@@ -41,18 +50,17 @@ func (b *bake) write() {
 
 // withVariables writes an image that was computed as others are written: by the
 // variable that it begins with.
-func (b *bake) withVariables(p *bakePackage, n *node) string {
+func (b *bake) withVariables(image string) string {
 	for _, v := range b.variables {
 		value, ok := b.globalValue(v.name)
-		if strings.Contains(p.image, "${") || !ok || value.IsNull() || value.Type() != cty.String || value.AsString() == "" {
+		if !ok || value.IsNull() || value.Type() != cty.String || value.AsString() == "" {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(p.image, value.AsString()+"/"); ok && p.computed {
-			p.image = "${" + b.global(v.name) + "}/" + rest
-			n.child("image").value = `"` + p.image + `"`
+		if rest, ok := strings.CutPrefix(image, value.AsString()+"/"); ok {
+			return "${" + b.global(v.name) + "}/" + rest
 		}
 	}
-	return p.image
+	return image
 }
 
 // commonRegistry is what all images begin with, up to a slash that is not in
@@ -108,6 +116,12 @@ func registryExpression(registry string) string {
 func (b *bake) shorten(t *bakeTarget, n *node, registry string) {
 	i := slices.IndexFunc(n.children, func(c *node) bool { return c.head == "image" })
 	if i < 0 {
+		return
+	}
+	if expression := n.children[i].value; !strings.HasPrefix(expression, `"`) { // of instances
+		if registry != "" {
+			n.children[i].value = fmt.Sprintf(`trimprefix(%s, "%s/")`, expression, registry)
+		}
 		return
 	}
 	image := strings.Trim(n.children[i].value, `"`)
