@@ -87,6 +87,8 @@ type PushOptions struct {
 	// Version is what the registry is told of this program; "" is this
 	// module's version.
 	Version string
+	// RegistryWaiting is as that of Options.
+	RegistryWaiting func(host string)
 }
 
 // PushedImage is an image that the registry has.
@@ -112,7 +114,7 @@ func (s *LocalStore) Push(ctx context.Context, patterns []string, opts PushOptio
 		opts.Version = Version()
 	}
 	remote, err := registry.New(registry.Options{
-		Store: s.layout, Hosts: registryHosts(opts.Registries), UserAgent: "stowage/" + opts.Version,
+		Store: s.layout, Hosts: registryHosts(opts.Registries), UserAgent: "stowage/" + opts.Version, Waiting: opts.RegistryWaiting,
 	})
 	if err != nil {
 		return nil, err

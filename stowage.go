@@ -91,6 +91,9 @@ type Options struct {
 	BuildArgs map[string]string
 	// At decides which refresh period it is; zero is Now.
 	At time.Time
+	// RegistryWaiting is told, once, of a registry that is slow to give its
+	// first answer; it may be called by any goroutine. nil is nobody.
+	RegistryWaiting func(host string)
 	// Omit are files and directories that are in no source set unless git
 	// tracks them: what the caller writes into the workspace itself, such as a
 	// saved plan. StoreDir is one of them.
@@ -336,7 +339,9 @@ func (w *Workspace) Registry() (executor.Registry, error) {
 	if !ok {
 		return nil, errors.New("a caller's own store needs a registry of the caller's own, which pushes from it")
 	}
-	w.opts.Registry, err = registry.New(registry.Options{Store: indexed, Hosts: registryHosts(w.config.Registries), UserAgent: "stowage/" + w.opts.Version})
+	w.opts.Registry, err = registry.New(registry.Options{
+		Store: indexed, Hosts: registryHosts(w.config.Registries), UserAgent: "stowage/" + w.opts.Version, Waiting: w.opts.RegistryWaiting,
+	})
 	return w.opts.Registry, err
 }
 

@@ -205,7 +205,7 @@ func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 	result, err := ws.Apply(ctx, plan, stowage.ApplyOptions{
 		Jobs: flags.jobs, Schedule: executor.Schedule(flags.schedule), FailFast: flags.failFast, BuilderWait: flags.wait,
 		Allow: flags.allow, Reporter: reporter,
-		Waiting: func(builder string) { fmt.Fprintf(e.stderr, "Waiting for builder %s to answer.\n", builder) },
+		Waiting: e.waiting("builder"),
 	})
 	err = errors.Join(err, reporter.Close())
 	if result == nil {

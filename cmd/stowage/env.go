@@ -36,7 +36,7 @@ func newEnv(stdout, stderr io.Writer) *env { return &env{stdout: stdout, stderr:
 
 // options turns the global flags into the options of a workspace.
 func (e *env) options() (stowage.Options, error) {
-	opts := stowage.Options{StoreDir: e.store, Version: version, Set: e.set, Omit: e.omit}
+	opts := stowage.Options{StoreDir: e.store, Version: version, Set: e.set, Omit: e.omit, RegistryWaiting: e.waiting("registry")}
 	for _, v := range e.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok {
@@ -56,6 +56,16 @@ func (e *env) options() (stowage.Options, error) {
 		opts.VarFiles = append(opts.VarFiles, schema.VarFile{Name: path, Content: content})
 	}
 	return opts, nil
+}
+
+// waiting says that something of a kind is waited for, unless standard error is
+// for events alone, or for nothing.
+func (e *env) waiting(kind string) func(name string) {
+	return func(name string) {
+		if e.progress != "json" && e.progress != "quiet" {
+			fmt.Fprintf(e.stderr, "Waiting for %s %s to answer.\n", kind, name)
+		}
+	}
 }
 
 // path makes a path from the command line relative to -C.

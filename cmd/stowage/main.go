@@ -117,7 +117,9 @@ func (e *env) exitCode(ctx context.Context, err error) int {
 	}
 	fmt.Fprintf(e.stderr, "Error: %v\n", err)
 	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" && errors.Is(err, planner.ErrRegistry) {
+	var slow interface{ Timeout() bool }
+	away := errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &slow) && slow.Timeout()
+	if away && errors.Is(err, planner.ErrRegistry) {
 		fmt.Fprintln(e.stderr, "Start the registry, or do without it: --offline.")
 	}
 	return exitError

@@ -35,7 +35,7 @@ if it is in one.`,
 			if opts.Registries, err = e.registries(cmd.Context()); err != nil {
 				return err
 			}
-			opts.Version = version
+			opts.Version, opts.RegistryWaiting = version, e.waiting("registry")
 			store, err := e.localStore()
 			if err != nil {
 				return err

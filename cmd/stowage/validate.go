@@ -90,7 +90,7 @@ func (e *env) validate(cmd *cobra.Command, args []string, flags validateFlags) e
 	}
 	checked, err := ws.Check(cmd.Context(), stowage.CheckOptions{
 		Packages: args, Dir: dir, Offline: flags.offline,
-		Waiting: func(builder string) { fmt.Fprintf(e.stderr, "Waiting for builder %s to answer.\n", builder) },
+		Waiting: e.waiting("builder"),
 	})
 	if err != nil {
 		return err

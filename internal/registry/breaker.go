@@ -3,6 +3,7 @@ package registry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -28,8 +29,9 @@ const (
 // breakerTransport is the circuit breaker of one host. It is
 //
 //   - closed: requests pass;
-//   - open, since some requests in a row have failed: requests wait, and one at
-//     a time is sent to find out whether the host is back;
+//   - open, since some requests in a row have failed, or one to a host that has
+//     never answered has waited in vain: requests wait, and one at a time is
+//     sent to find out whether the host is back;
 //   - given up, when it has been open for patience, or at once if the host has
 //     never answered: requests get the last fault without being sent, but for
 //     one now and then, which closes it if it succeeds.
@@ -62,7 +64,9 @@ func newBreaker(inner http.RoundTripper, host string, policy retryPolicy) *break
 
 // fault is how a request failed: err, or else an answer.
 type fault struct {
-	err    error
+	err error
+	// silent says that the host has never given an answer, and was waited for.
+	silent bool
 	status int
 	header http.Header
 	body   []byte
@@ -100,6 +104,10 @@ func (t *breakerTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 			t.leave(probe)
 			return resp, err
 		}
+		if silent, ok := errors.AsType[*silentError](err); ok && silent.first && !silent.away {
+			t.leave(probe)
+			return nil, err
+		}
 		failed, ok := failure(resp, err)
 		if !ok {
 			t.succeed(probe)
@@ -121,6 +129,9 @@ func (t *breakerTransport) lastAnswer(req *http.Request) (*http.Response, error)
 // overloaded. An answer can be read all the same. 500 is mostly about the one
 // request, and a host that wants to be left alone for long is not waited for.
 func failure(resp *http.Response, err error) (fault, bool) {
+	if silent, ok := errors.AsType[*silentError](err); ok {
+		return fault{err: err, silent: silent.first}, true
+	}
 	if err != nil {
 		return fault{err: err}, temporaryFault(err)
 	}
@@ -198,8 +209,11 @@ func (t *breakerTransport) fail(f fault, probe bool) (waiting bool) {
 		t.held = now.Add(asked)
 	}
 	enough := breakUnknownAfter
-	if t.answered {
+	switch {
+	case t.answered:
 		enough = breakAfter
+	case f.silent:
+		enough = 1
 	}
 	switch {
 	case probe:

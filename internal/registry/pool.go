@@ -80,7 +80,7 @@ func newPool(tlsConfig *tls.Config) *http.Transport {
 		MaxIdleConns:          200,
 		MaxIdleConnsPerHost:   64,
 		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   10 * time.Second,
+		TLSHandshakeTimeout:   firstAnswerLimit + 10*time.Second, // its own limit comes first
 		ExpectContinueTimeout: time.Second,
 		ResponseHeaderTimeout: 5 * time.Minute,
 	}

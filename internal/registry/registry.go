@@ -57,6 +57,9 @@ type Options struct {
 	// RetryInterval and Tries default to the constants of those names.
 	RetryInterval time.Duration
 	Tries         int
+	// Waiting is told, once, of a host that is slow to give its first answer;
+	// it may be called by any goroutine. nil is nobody.
+	Waiting func(host string)
 }
 
 // HostConfig says how to reach one registry host.
@@ -83,6 +86,7 @@ type Registry struct {
 	keychain authn.Keychain
 	hosts    map[string]HostConfig
 	agent    string
+	waiting  func(host string)
 	pools    *pools
 	retry    retryPolicy
 	known    known
@@ -105,6 +109,7 @@ func New(opts Options) (*Registry, error) {
 		keychain: opts.Keychain,
 		hosts:    map[string]HostConfig{},
 		agent:    opts.UserAgent,
+		waiting:  opts.Waiting,
 		pools:    pools,
 		retry: retryPolicy{
 			interval: cmp.Or(opts.RetryInterval, DefaultRetryInterval),
@@ -174,7 +179,7 @@ func (r *Registry) session(reg name.Registry) *session {
 			registry: reg,
 			keychain: r.keychain,
 			transport: newTransport(transportOptions{
-				base: r.pools.of(host), host: host, config: config, retry: r.retry, agent: r.agent,
+				base: r.pools.of(host), host: host, config: config, retry: r.retry, agent: r.agent, waiting: r.waiting,
 			}),
 			clients: map[string]*http.Client{},
 		}

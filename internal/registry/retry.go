@@ -168,6 +168,9 @@ func temporaryFault(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || untrusted(err) {
 		return false
 	}
+	if silent, ok := errors.AsType[*silentError](err); ok {
+		return !silent.first
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return !dns.IsNotFound
 	}

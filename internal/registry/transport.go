@@ -21,13 +21,16 @@ type transportOptions struct {
 	config HostConfig
 	retry  retryPolicy
 	agent  string
+	// waiting is told of hosts that are slow to give their first answer.
+	waiting func(host string)
 }
 
 // newTransport puts together what each request to the host, and to its token
 // server, passes.
 func newTransport(o transportOptions) http.RoundTripper {
+	plain := o.config.Insecure || isLoopback(o.host)
 	limited := &limitTransport{
-		inner: o.base,
+		inner: newAnswerTransport(o.base, plain, o.waiting),
 		slots: semaphore.NewWeighted(int64(cmp.Or(o.config.Limit, DefaultLimit))),
 		rate:  rate.NewLimiter(rate.Inf, 1),
 	}
@@ -35,7 +38,7 @@ func newTransport(o transportOptions) http.RoundTripper {
 		limited.rate = rate.NewLimiter(rate.Limit(o.config.MaxRequestsPerSecond), max(1, int(o.config.MaxRequestsPerSecond/10)))
 	}
 	var rt http.RoundTripper = &retryTransport{inner: newBreaker(limited, o.host, o.retry), policy: o.retry}
-	if !o.config.Insecure && !isLoopback(o.host) {
+	if !plain {
 		rt = &secureTransport{inner: rt, host: o.host}
 	}
 	return transport.NewUserAgent(&pingMemory{inner: rt, host: o.host, known: map[string]*ping{}}, o.agent)
