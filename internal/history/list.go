@@ -143,7 +143,11 @@ func (h *History) each(query string, args []any, do func(*sql.Rows) error) error
 	if db == nil || err != nil {
 		return err
 	}
-	rows, err := db.Query(query, args...)
+	prepared, err := h.query(db, query)
+	if err != nil {
+		return h.wrap(err)
+	}
+	rows, err := prepared.Query(args...)
 	if err != nil {
 		return h.wrap(err)
 	}

@@ -32,6 +32,9 @@ type History struct {
 	path string
 	mu   sync.Mutex
 	db   *sql.DB
+	// prepared are the queries that have been asked: a plan or a page asks the
+	// same ones for every node.
+	prepared map[string]*sql.Stmt
 }
 
 // Open returns the history in a file, which is made when something is recorded.
@@ -45,7 +48,7 @@ func (h *History) Close() error {
 		return nil
 	}
 	err := h.db.Close()
-	h.db = nil
+	h.db, h.prepared = nil, nil
 	if err != nil {
 		return fmt.Errorf("close the history: %w", err)
 	}
@@ -92,6 +95,24 @@ func (h *History) writing() (*sql.DB, error) {
 	return db, h.wrap(err)
 }
 
+// query prepares a query of db, which reading or writing has returned.
+func (h *History) query(db *sql.DB, text string) (*sql.Stmt, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if known := h.prepared[text]; known != nil {
+		return known, nil
+	}
+	stmt, err := db.Prepare(text)
+	if err != nil {
+		return nil, err
+	}
+	if h.prepared == nil {
+		h.prepared = map[string]*sql.Stmt{}
+	}
+	h.prepared[text] = stmt
+	return stmt, nil
+}
+
 // putAside renames a damaged database, so that what is in it can be looked at.
 func (h *History) putAside() error {
 	for _, end := range []string{"-wal", "-shm"} {
@@ -135,8 +156,9 @@ func connect(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// version is that of the tables. Later versions only add to them.
-const version = 1
+// version is that of the tables. Later versions only add to them, but for
+// indexes: 2 has one of all builds, for those that failed too.
+const version = 2
 
 // prepare makes the tables unless they are there.
 func prepare(db *sql.DB) error {

@@ -23,7 +23,10 @@ func (h *History) LastInputs(repository, pkg string) (*planner.Inputs, error) {
 		return nil, err
 	}
 	var data []byte
-	err = db.QueryRow(`SELECT data FROM inputs WHERE repository = ? AND package = ?`, repository, pkg).Scan(&data)
+	prepared, err := h.query(db, `SELECT data FROM inputs WHERE repository = ? AND package = ?`)
+	if err == nil {
+		err = prepared.QueryRow(repository, pkg).Scan(&data)
+	}
 	if errors.Is(err, sql.ErrNoRows) || isDamage(err) {
 		return nil, nil
 	}
@@ -44,9 +47,13 @@ func (h *History) LastBuilder(repository, platform string) string {
 	if db == nil || err != nil {
 		return ""
 	}
+	prepared, err := h.query(db, `SELECT builder FROM steps WHERE kind = 'build' AND repository = ? AND platform = ? AND build IS NOT NULL
+			ORDER BY number DESC LIMIT 1`)
+	if err != nil {
+		return ""
+	}
 	var builder string
-	if db.QueryRow(`SELECT builder FROM steps WHERE repository = ? AND platform = ? AND build IS NOT NULL
-			ORDER BY number DESC LIMIT 1`, repository, platform).Scan(&builder) != nil {
+	if prepared.QueryRow(repository, platform).Scan(&builder) != nil {
 		return ""
 	}
 	return builder
@@ -66,33 +73,28 @@ var _ planner.Estimator = Estimator{}
 // kind of builder; on any, if there was none on that; 0 if there was none at
 // all.
 func (e Estimator) Estimate(repository, platform string) time.Duration {
-	db, err := e.History.reading()
-	if db == nil || err != nil {
-		return 0
-	}
 	if e.BuilderKind != nil {
-		if d := last(db, `AND builder_kind = ?4`, repository, platform, recent, e.BuilderKind(platform)); d > 0 {
+		if d := e.History.last(`AND builder_kind = ?4`, repository, platform, recent, e.BuilderKind(platform)); d > 0 {
 			return d
 		}
 	}
-	return last(db, ``, repository, platform, recent)
+	return e.History.last(``, repository, platform, recent)
 }
 
 // last returns the median duration of the last builds that fit. What cannot be
 // read, or cannot be true, is left out.
-func last(db *sql.DB, fits string, args ...any) time.Duration {
-	rows, err := db.Query(`SELECT build FROM steps WHERE repository = ?1 AND platform = ?2 AND build IS NOT NULL `+fits+
-		` ORDER BY number DESC LIMIT ?3`, args...)
-	if err != nil {
-		return 0
-	}
-	defer rows.Close()
+func (h *History) last(fits string, args ...any) time.Duration {
 	var builds []int64
-	for rows.Next() {
+	err := h.each(`SELECT build FROM steps WHERE kind = 'build' AND repository = ?1 AND platform = ?2 AND build IS NOT NULL `+fits+
+		` ORDER BY number DESC LIMIT ?3`, args, func(rows *sql.Rows) error {
 		var ms int64
 		if rows.Scan(&ms) == nil && ms >= 0 && ms <= longest.Milliseconds() {
 			builds = append(builds, ms)
 		}
+		return nil
+	})
+	if err != nil {
+		return 0
 	}
 	return median(builds)
 }

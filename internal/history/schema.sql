@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS steps (
   error        TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS steps_by_run ON steps (run);
-CREATE INDEX IF NOT EXISTS steps_by_node ON steps (repository, platform, number) WHERE build IS NOT NULL;
+CREATE INDEX IF NOT EXISTS steps_by_build ON steps (repository, platform, number) WHERE kind = 'build';
+DROP INDEX IF EXISTS steps_by_node;
 CREATE INDEX IF NOT EXISTS steps_by_package ON steps (package, number);
 
 CREATE TABLE IF NOT EXISTS inputs (

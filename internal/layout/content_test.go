@@ -348,7 +348,8 @@ func TestContentWalkDeleteUpdate(t *testing.T) {
 
 func TestContentRefusesBadDigests(t *testing.T) {
 	cs := open(t, t.TempDir()).Content()
-	for _, d := range []digest.Digest{"", "sha256:../../../etc/passwd", "sha256:abc", "x", digest.NewDigestFromEncoded(digest.SHA512, strings.Repeat("0", 128))} {
+	upper := digest.Digest("sha256:" + strings.Repeat("A", 64))
+	for _, d := range []digest.Digest{"", "sha256:../../../etc/passwd", "sha256:abc", upper, "x", digest.NewDigestFromEncoded(digest.SHA512, strings.Repeat("0", 128))} {
 		if _, err := cs.Info(t.Context(), d); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("Info of %q gives %v", d, err)
 		}
