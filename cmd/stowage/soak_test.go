@@ -15,10 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/validate"
-
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/internal/testenv"
 )
@@ -61,7 +57,7 @@ type soak struct {
 	dir, store string
 	registry   *testenv.Registry
 	packages   int
-	checked    map[string]bool // images that were complete
+	checked    map[string]bool // tags and images that were complete, layers that were right
 	longest    time.Duration   // of an apply of all packages
 }
 
@@ -212,66 +208,6 @@ func (s *soak) checkBuilds(runs []string) {
 			built[step] = run
 		}
 	}
-}
-
-// checkRegistry reads every image in the registry with another client.
-func (s *soak) checkRegistry() {
-	reg, err := name.NewRegistry(s.registry.Host)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	repositories, err := remote.Catalog(s.t.Context(), reg, s.registry.Remote()...)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for _, repository := range repositories {
-		repo := reg.Repo(strings.Split(repository, "/")...)
-		tags, err := remote.List(repo, s.registry.Remote()...)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		for _, tag := range tags {
-			if err := s.checkTag(repo.Tag(tag)); err != nil {
-				s.t.Errorf("%s is not complete: %v", repo.Tag(tag), err)
-			}
-		}
-	}
-	for line := range strings.Lines(s.stowage("list")) {
-		_, ref, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		if !s.checked[ref] {
-			s.t.Errorf("%s is not in the registry", ref)
-		}
-	}
-}
-
-// checkTag reads all that a tag leads to, once: tags do not move here.
-func (s *soak) checkTag(tag name.Tag) error {
-	if s.checked[tag.Name()] {
-		return nil
-	}
-	desc, err := remote.Get(tag, s.registry.Remote()...)
-	if err != nil {
-		return err
-	}
-	if desc.MediaType.IsIndex() {
-		index, err := desc.ImageIndex()
-		if err != nil {
-			return err
-		}
-		if err := validate.Index(index); err != nil {
-			return err
-		}
-	} else {
-		image, err := desc.Image()
-		if err != nil {
-			return err
-		}
-		if err := validate.Image(image); err != nil {
-			return err
-		}
-	}
-	s.checked[tag.Name()] = true
-	return nil
 }
 
 // finishedBuilds are the nodes that a run has built. A run that was killed may
