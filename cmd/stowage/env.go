@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,8 @@ func newEnv(stdout, stderr io.Writer) *env { return &env{stdout: stdout, stderr:
 
 // options turns the global flags into the options of a workspace.
 func (e *env) options() (stowage.Options, error) {
-	opts := stowage.Options{StoreDir: e.store, Version: version, Set: e.set, Omit: e.omit, RegistryWaiting: e.waiting("registry")}
+	opts := stowage.Options{StoreDir: e.store, Version: version, Set: e.set, RegistryWaiting: e.waiting("registry")}
+	opts.Omit = slices.Concat(e.omit, redirected(e.stdout, e.stderr))
 	for _, v := range e.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok {
