@@ -48,6 +48,7 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 
 		"checkcomplete": checkCompleteCommand,
 		"serve":         serveCommand,
+		"pipeline":      pipelineCommand,
 		"tutorial":      tutorialCommand,
 	}
 }
