@@ -24,6 +24,7 @@ func planFormats() []string {
 type planFormat struct {
 	name    string
 	split   string
+	waves   int
 	runners []string
 	allow   []string
 	// builders are those that the plan was made for.
@@ -33,6 +34,7 @@ type planFormat struct {
 func (f *planFormat) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.name, "format", "text", "output as "+orList(planFormats()))
 	cmd.Flags().StringVar(&f.split, "split", string(ci.ByGraph), "jobs of --format github and gitlab: one for what hangs together (graph), or for each wave (waves)")
+	cmd.Flags().IntVar(&f.waves, "max-waves", 0, "with --split waves, at most `N` waves: the last has what is left of them, one job for what hangs together (default: as many as there are)")
 	cmd.Flags().StringArrayVar(&f.runners, "runner", nil, "with --format github, run jobs of a platform on machines with a label, `PLATFORM=LABEL`; may be repeated")
 	cmd.Flags().StringArrayVar(&f.allow, "allow", nil, "with --format github and gitlab, have jobs allow an `ENTITLEMENT`: network.host or security.insecure")
 }
@@ -43,6 +45,9 @@ func (f *planFormat) check() error {
 	}
 	if err := oneOf("--split", f.split, string(ci.ByGraph), string(ci.ByWaves)); err != nil {
 		return err
+	}
+	if f.waves < 0 || f.waves > 0 && f.split != string(ci.ByWaves) {
+		return fmt.Errorf("--max-waves %d: use 1 or more, with --split waves", f.waves)
 	}
 	for _, a := range f.allow {
 		if err := oneOf("--allow", a, "network.host", "security.insecure"); err != nil {
@@ -99,8 +104,11 @@ func (e *env) printJobs(ctx context.Context, ws *stowage.Workspace, plan *planne
 		return report.Plan(e.stderr, plan, report.PlanOptions{Color: e.colored(e.stderr)})
 	}
 	opts := ci.Options{
-		By: ci.By(format.split), Limit: ci.MaxJobs, Dir: e.dir,
+		By: ci.By(format.split), Limit: ci.MaxGitHub, Waves: format.waves, Dir: e.dir,
 		BuildArgFiles: e.argFiles, Builders: format.builders, Allow: format.allow,
+	}
+	if format.name == "gitlab" {
+		opts.Limit = ci.MaxGitLab
 	}
 	if ws != nil {
 		var err error

@@ -105,6 +105,11 @@ func TestByWaves(t *testing.T) {
 		[]string{"stowage apply --push --platform linux/amd64 a", "stowage apply --push --platform linux/amd64 b"},
 		[]string{"stowage apply --push --platform linux/amd64 top"})
 	want(t, split(t, p, ci.ByGraph, 256), []string{"stowage apply --push --no-index --platform linux/amd64 top"})
+	jobs, err := ci.Split(p.Plan, ci.Options{By: ci.ByWaves, Limit: 256, Waves: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, jobs, []string{"stowage apply --push --platform linux/amd64 base"}, []string{"stowage apply --push --platform linux/amd64 a b top"})
 }
 
 // TestIntoTheRegistry: builders push in jobs as well, and what was not selected
@@ -192,46 +197,6 @@ func TestStoredHere(t *testing.T) {
 	delete(p.Options, "push")
 	p.Steps = p.Steps[:2]
 	want(t, split(t, p, ci.ByGraph, 256))
-}
-
-// TestLimit: whatever is to be built, there are no more jobs than may be, each
-// build is in one, and jobs are for one platform where there is room.
-func TestLimit(t *testing.T) {
-	p := newPlan()
-	for i := range 700 {
-		p.build(fmt.Sprintf("p%d:%s", i, amd64))
-		if i%2 == 0 {
-			p.build(fmt.Sprintf("p%d:%s", i, arm64))
-		}
-	}
-	for _, by := range []ci.By{ci.ByGraph, ci.ByWaves} {
-		for _, limit := range []int{1, 2, 7, 256} {
-			jobs := split(t, p, by, limit)
-			seen, names := map[string]int{}, map[string]bool{}
-			for _, job := range jobs.Waves[0] {
-				names[job.Name] = true
-				if limit > 1 && len(job.Platforms) != 1 {
-					t.Errorf("%s, %d: a job for %q", by, limit, job.Platforms)
-				}
-				for _, name := range job.Packages {
-					for _, platform := range job.Platforms {
-						seen[planner.NodeID(name, platform)]++
-					}
-				}
-			}
-			if jobs.Count() > limit || len(names) != jobs.Count() {
-				t.Errorf("%s, %d: %d jobs with %d names", by, limit, jobs.Count(), len(names))
-			}
-			for _, s := range p.Steps {
-				if s.Kind == planner.KindBuild && seen[planner.NodeID(s.Package, s.Platform)] != 1 {
-					t.Fatalf("%s, %d: %s is in %d jobs", by, limit, s.ID, seen[planner.NodeID(s.Package, s.Platform)])
-				}
-			}
-		}
-	}
-	if finish := split(t, p, ci.ByGraph, 256).Finish; finish[0] != "stowage index '*'" {
-		t.Errorf("finish with %.80q", finish)
-	}
 }
 
 func TestGitHub(t *testing.T) {

@@ -10,8 +10,12 @@ import (
 	"github.com/stowage-build/stowage/planner"
 )
 
-// MaxJobs is the most jobs that a matrix may have on GitHub.
-const MaxJobs = 256
+// The most jobs that may be: all matrices of a run on GitHub have no more, and
+// in GitLab the last job is one of as many.
+const (
+	MaxGitHub = 256
+	MaxGitLab = MaxGitHub - 1
+)
 
 // By says how a plan is split into jobs.
 type By string
@@ -57,8 +61,11 @@ func (j *Jobs) Count() int {
 // the plan.
 type Options struct {
 	By By
-	// Limit is the most jobs in a wave.
+	// Limit is the most jobs, of all waves and without the last one.
 	Limit int
+	// Waves is the most waves, 0 as many as there are; the last has what is left
+	// of them.
+	Waves int
 	// Dir is where the workspace is, from where the commands are run; "" is
 	// there.
 	Dir string
@@ -81,13 +88,13 @@ func Split(p *planner.Plan, opts Options) (*Jobs, error) {
 	var groups [][]group
 	if opts.By == ByWaves {
 		groups = s.waves()
-	} else if components := s.components(); len(components) > 0 {
-		groups = [][]group{components}
+	} else if ids, steps := s.builds(); len(ids) > 0 {
+		groups = [][]group{components(ids, steps)}
 	}
 	jobs := &Jobs{Waves: [][]Job{}}
-	for _, wave := range groups {
+	for _, wave := range pack(groups, opts.Limit) {
 		var list []Job
-		for _, g := range pack(wave, opts.Limit) {
+		for _, g := range wave {
 			list = append(list, s.job(g, opts.By))
 		}
 		unique(list)
@@ -153,11 +160,10 @@ func (s *splitter) builds() (ids []string, steps map[string]planner.Step) {
 	return ids, steps
 }
 
-// components are the builds that hang together. A command builds all of its
+// components are builds that hang together, ids of steps. A command builds all of its
 // packages for all of its platforms, so where several platforms hang together
 // all platforms of those packages do.
-func (s *splitter) components() []group {
-	ids, steps := s.builds()
+func components(ids []string, steps map[string]planner.Step) []group {
 	sets := newSets()
 	for _, id := range ids {
 		for _, need := range steps[id].Needs {
@@ -169,7 +175,7 @@ func (s *splitter) components() []group {
 	for joined := true; joined; {
 		joined = false
 		mixed := map[string]string{} // the set that has a package for several platforms
-		for _, g := range s.collect(ids, steps, sets) {
+		for _, g := range collect(ids, steps, sets) {
 			if len(g.platforms()) > 1 {
 				for _, name := range g.packages() {
 					mixed[name] = g.steps[0].ID
@@ -182,10 +188,10 @@ func (s *splitter) components() []group {
 			}
 		}
 	}
-	return s.collect(ids, steps, sets)
+	return collect(ids, steps, sets)
 }
 
-func (s *splitter) collect(ids []string, steps map[string]planner.Step, sets *sets) []group {
+func collect(ids []string, steps map[string]planner.Step, sets *sets) []group {
 	at := map[string]int{}
 	var groups []group
 	for _, id := range ids {
@@ -202,45 +208,100 @@ func (s *splitter) collect(ids []string, steps map[string]planner.Step, sets *se
 }
 
 // waves are the builds by the number of builds that must come first, each
-// package's platforms apart.
+// package's platforms apart. In the last, if there would be more, are those that
+// hang together.
 func (s *splitter) waves() [][]group {
 	ids, steps := s.builds()
+	most := s.opts.Limit
+	if s.opts.Waves > 0 {
+		most = min(most, s.opts.Waves)
+	}
 	depth := map[string]int{}
 	var waves [][]group
+	var left []string
+	last := map[string]planner.Step{}
 	for _, id := range ids { // in order of wave: needs come first
 		for _, need := range steps[id].Needs {
 			if _, ok := steps[need]; ok {
 				depth[id] = max(depth[id], depth[need]+1)
 			}
 		}
+		if depth[id] >= most-1 {
+			left, last[id] = append(left, id), steps[id]
+			continue
+		}
 		for len(waves) <= depth[id] {
 			waves = append(waves, nil)
 		}
 		waves[depth[id]] = append(waves[depth[id]], group{steps: []planner.Step{steps[id]}})
 	}
+	if len(left) > 0 {
+		waves = append(waves, components(left, last))
+	}
 	return waves
 }
 
-// pack merges groups until there are no more than limit: those for the same
-// platforms, so that the work is even.
-func pack(groups []group, limit int) []group {
-	if len(groups) <= limit {
-		return groups
+// pack merges groups until all waves together have no more than limit: those of
+// a wave for the same platforms, so that the work is even.
+func pack(waves [][]group, limit int) [][]group {
+	sum := 0
+	for _, wave := range waves {
+		sum += len(wave)
 	}
-	byPlatform := map[string][]group{}
-	for _, g := range groups {
-		key := strings.Join(g.platforms(), ",")
-		byPlatform[key] = append(byPlatform[key], g)
+	if sum <= limit {
+		return waves
 	}
-	var packed []group
-	for _, key := range slices.Sorted(maps.Keys(byPlatform)) {
-		share := max(1, limit*len(byPlatform[key])/len(groups))
-		packed = append(packed, even(byPlatform[key], share)...)
+	var parts [][]group
+	var of []int // the wave of each part
+	for i, wave := range waves {
+		for _, part := range byPlatforms(wave) {
+			parts, of = append(parts, part), append(of, i)
+		}
 	}
-	if len(packed) > limit { // more sets of platforms than jobs
-		return even(groups, limit)
+	if len(parts) > limit { // more sets of platforms than jobs
+		parts, of = waves, nil
+		for i := range waves {
+			of = append(of, i)
+		}
+	}
+	packed := make([][]group, len(waves))
+	for i, n := range shares(parts, limit) {
+		packed[of[i]] = append(packed[of[i]], even(parts[i], n)...)
 	}
 	return packed
+}
+
+// byPlatforms parts groups by the platforms they are for.
+func byPlatforms(groups []group) [][]group {
+	by := map[string][]group{}
+	for _, g := range groups {
+		key := strings.Join(g.platforms(), ",")
+		by[key] = append(by[key], g)
+	}
+	var parts [][]group
+	for _, key := range slices.Sorted(maps.Keys(by)) {
+		parts = append(parts, by[key])
+	}
+	return parts
+}
+
+// shares divides limit, which is no less than there are parts, by how many groups
+// each has: at least one for each, and no more than it has.
+func shares(parts [][]group, limit int) []int {
+	out := make([]int, len(parts))
+	for i := range out {
+		out[i] = 1
+	}
+	for range limit - len(parts) {
+		most := 0 // has the most groups to a job
+		for i := range parts {
+			if len(parts[i])*out[most] > len(parts[most])*out[i] {
+				most = i
+			}
+		}
+		out[most] = min(out[most]+1, len(parts[most]))
+	}
+	return out
 }
 
 // even distributes groups to n, the longest first, each to the one with the
