@@ -14,8 +14,8 @@ const examples = "../../../examples/ci"
 // TestGitHubExamples checks the workflows, expressions and shell included as far
 // as actionlint can.
 func TestGitHubExamples(t *testing.T) {
-	files, err := filepath.Glob(examples + "/github/.github/workflows/*.yml")
-	if err != nil || len(files) == 0 {
+	files, err := filepath.Glob(examples + "/github*/.github/workflows/*.yml")
+	if err != nil || len(files) < 4 {
 		t.Fatalf("%d workflows, %v", len(files), err)
 	}
 	linter, err := actionlint.NewLinter(io.Discard, &actionlint.LinterOptions{})
@@ -23,7 +23,11 @@ func TestGitHubExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		found, err := linter.LintFile(file, nil)
+		project, err := actionlint.NewProject(filepath.Join(filepath.Dir(file), "..", ".."))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := linter.LintFile(file, project)
 		if err != nil {
 			t.Fatal(err)
 		}
