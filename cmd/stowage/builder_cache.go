@@ -21,7 +21,8 @@ func builderUsageCommand(e *env) *cobra.Command {
 		Short: "Say what the builders' caches take",
 		Long: `Say what the caches of the builders take on their disks, by kind: of those
 named, or of all. An embedded builder that does not run is left out.`,
-		Example: "  stowage builder du\n  stowage builder du arm --format json",
+		Example:           "  stowage builder du\n  stowage builder du arm --format json",
+		ValidArgsFunction: e.completeBuilders,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err
@@ -44,7 +45,8 @@ func builderPruneCommand(e *env) *cobra.Command {
 		Long: `Remove from the caches of the builders what no build uses at the moment, and say
 what was removed: of those named, or of all. An embedded builder that does not
 run is left out. Images in the store and in registries stay.`,
-		Example: "  stowage builder prune\n  stowage builder prune arm --keep 20GB --older 168h",
+		Example:           "  stowage builder prune\n  stowage builder prune arm --keep 20GB --older 168h",
+		ValidArgsFunction: e.completeBuilders,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err

@@ -2,47 +2,72 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/stowage-build/stowage"
+	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/internal/report/ci"
 	"github.com/stowage-build/stowage/planner"
 )
 
-// completed are the flags whose values are of a few words, by name. A command
-// that takes fewer says so when it is run.
-func completed() map[string][]string {
-	return map[string][]string{
-		"progress": {"auto", "tty", "plain", "json", "quiet"},
-		"color":    {"auto", "always", "never"},
-		"schedule": {"eager", "waves"},
-		"split":    {"graph", "waves"},
-		"allow":    {"network.host", "security.insecure"},
+// fixedValues are the words that a flag takes, none where it takes others too. A
+// command that takes fewer says so when it is run.
+func fixedValues(cmd *cobra.Command, flag string) []string {
+	switch flag {
+	case "progress":
+		return []string{"auto", "tty", "plain", "json", "quiet"}
+	case "color":
+		return []string{"auto", "always", "never"}
+	case "schedule":
+		return []string{string(executor.ScheduleEager), string(executor.ScheduleWaves)}
+	case "split":
+		return []string{string(ci.ByGraph), string(ci.ByWaves)}
+	case "allow":
+		return []string{"network.host", "security.insecure"}
+	case "from":
+		return []string{string(stowage.FromLinuxKit), string(stowage.FromBake), string(stowage.FromDir)}
+	case "output":
+		if cmd.Name() == "export" { // a file
+			return nil
+		}
+		return []string{stowage.OutputStore, planner.OutputRegistry}
+	case "format":
+		return formats(cmd)
 	}
+	return nil
+}
+
+// formats are what a command prints.
+func formats(cmd *cobra.Command) []string {
+	switch cmd.Name() {
+	case "plan", "show":
+		return planFormats()
+	case "graph":
+		return []string{"dot", "mermaid"}
+	case "export":
+		return []string{stowage.FormatOCI, stowage.FormatDocker}
+	}
+	return []string{"text", "json"}
 }
 
 // addCompletions makes shells complete the values of flags, of all commands.
 func (e *env) addCompletions(cmd *cobra.Command) {
-	words := completed()
 	add := func(f *pflag.Flag) {
 		var complete cobra.CompletionFunc
+		fixed := fixedValues(cmd, f.Name)
 		switch {
-		case words[f.Name] != nil:
-			complete = cobra.FixedCompletions(words[f.Name], cobra.ShellCompDirectiveNoFileComp)
+		case fixed != nil:
+			complete = cobra.FixedCompletions(fixed, cobra.ShellCompDirectiveNoFileComp)
 		case f.Name == "platform" || f.Name == "skip-platform":
 			complete = e.completePlatforms
 		case f.Name == "package":
 			complete = e.completePackages
-		case f.Name == "format" && (cmd.Name() == "plan" || cmd.Name() == "show"):
-			complete = cobra.FixedCompletions(planFormats(), cobra.ShellCompDirectiveNoFileComp)
-		case f.Name == "format" && cmd.Name() != "graph":
-			complete = cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)
+		case f.Name == "builder":
+			complete = e.completeEndpoints
 		default:
 			return
 		}
@@ -53,63 +78,6 @@ func (e *env) addCompletions(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		e.addCompletions(sub)
 	}
-}
-
-// forCompletion opens the workspace and resolves it, which says what its
-// packages are. Mistakes in it are no reason to complete nothing else.
-func (e *env) forCompletion(ctx context.Context, use func(*stowage.Workspace, *planner.Resolved)) {
-	opts, err := e.options()
-	if err != nil {
-		return
-	}
-	ctx = context.WithoutCancel(ctx)
-	ws, err := stowage.Open(ctx, e.dir, opts)
-	if err != nil {
-		return
-	}
-	defer ws.Close()
-	r, err := ws.Resolve(ctx)
-	if err != nil {
-		r = nil
-	}
-	use(ws, r)
-}
-
-// completePackages completes the names of packages and groups. Where a package
-// has mistakes, names of blocks stand for those of packages.
-func (e *env) completePackages(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	e.forCompletion(cmd.Context(), func(ws *stowage.Workspace, r *planner.Resolved) {
-		if r != nil {
-			for _, p := range r.Packages {
-				names = append(names, cobra.CompletionWithDesc(p.Name, p.Context))
-			}
-		} else {
-			for _, d := range ws.Config().Packages {
-				names = append(names, d.Name)
-			}
-		}
-		for _, g := range ws.Config().Groups {
-			names = append(names, cobra.CompletionWithDesc("@"+g.Name, "group"))
-		}
-	})
-	return names, cobra.ShellCompDirectiveDefault
-}
-
-// completePlatforms completes the platforms of the workspace's packages.
-func (e *env) completePlatforms(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	set := map[string]bool{}
-	e.forCompletion(cmd.Context(), func(_ *stowage.Workspace, r *planner.Resolved) {
-		if r == nil {
-			return
-		}
-		for _, p := range r.Packages {
-			for _, platform := range p.Platforms {
-				set[platform] = true
-			}
-		}
-	})
-	return slices.Sorted(maps.Keys(set)), cobra.ShellCompDirectiveNoFileComp
 }
 
 // setUpCompletion makes the command that prints completion scripts: the

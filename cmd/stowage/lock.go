@@ -36,7 +36,8 @@ removed, and platforms that packages need and a locked image has not got, and
 exits 1 when there is anything.
 
 The mirrors of a registry block are asked before the registry itself.`,
-		Example: "  stowage lock\n  stowage lock --upgrade\n  stowage lock --upgrade alpine golang:1.26\n  stowage lock --check",
+		Example:           "  stowage lock\n  stowage lock --upgrade\n  stowage lock --upgrade alpine golang:1.26\n  stowage lock --check",
+		ValidArgsFunction: e.completeLocked,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err

@@ -32,7 +32,8 @@ The file appears under its name when it is complete. FILE - is standard output.`
 		Example: `  stowage store export -o app.tar ghcr.io/acme/app:v1
   stowage store export -o all.tar '*'
   stowage store export --format docker-archive --platform linux/arm64 -o - '*/app:v1' | ssh board docker load`,
-		Args: cobra.MinimumNArgs(1),
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: e.completeRefs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf("--format", opts.Format, stowage.FormatOCI, stowage.FormatDocker); err != nil {
 				return err

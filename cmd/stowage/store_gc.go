@@ -33,8 +33,9 @@ func storeRemoveCommand(e *env) *cobra.Command {
 		Long: `Remove images from the store's index, with what is attached to them. The space
 that they take is free after stowage store gc. When a REF matches nothing,
 nothing is removed.`,
-		Example: "  stowage store rm ghcr.io/acme/app:v1\n  stowage store rm '*:dev-*' && stowage store gc",
-		Args:    cobra.MinimumNArgs(1),
+		Example:           "  stowage store rm ghcr.io/acme/app:v1\n  stowage store rm '*:dev-*' && stowage store gc",
+		ValidArgsFunction: e.completeRefs,
+		Args:              cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, err := e.localStore()
 			if err != nil {

@@ -23,7 +23,8 @@ the images of archive blocks, which are pinned by themselves, are copied too.
 Only the platforms that packages need are copied, unless --all-platforms is
 given; the digest of the image is the same either way. The mirrors of a registry
 block are asked before the registry itself.`,
-		Example: "  stowage store pull\n  stowage store pull alpine --all-platforms",
+		Example:           "  stowage store pull\n  stowage store pull alpine --all-platforms",
+		ValidArgsFunction: e.completeLocked,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err

@@ -25,8 +25,9 @@ given.
 Whether an image is of committed files is not asked: stowage apply --push does
 that. The registry blocks of the workspace that this directory is in are used,
 if it is in one.`,
-		Example: "  stowage store push ghcr.io/acme/app:v1\n  stowage store push 'ghcr.io/acme/*'",
-		Args:    cobra.MinimumNArgs(1),
+		Example:           "  stowage store push ghcr.io/acme/app:v1\n  stowage store push 'ghcr.io/acme/*'",
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: e.completeRefs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err
