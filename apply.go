@@ -39,6 +39,9 @@ type ApplyOptions struct {
 	Waiting func(builder string)
 	// Reporter is told what happens; nil writes plain text to Options.Output.
 	Reporter executor.Reporter
+	// Started is told the run's directory, where its logs and its page
+	// report.html are; it may be nil.
+	Started func(dir string)
 }
 
 // Apply does what the plan says. Failed steps are in the result; the error is
@@ -75,6 +78,9 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	record, err := runlog.Create(filepath.Join(w.StateDir(), "runs"), w.opts.Now())
 	if err != nil {
 		return nil, err
+	}
+	if opts.Started != nil {
+		opts.Started(record.Dir())
 	}
 	page := web.NewRecord()
 	remembered := w.history.Begin(history.Begin{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -202,10 +203,11 @@ func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 	if err != nil {
 		return err
 	}
+	dir := ""
 	result, err := ws.Apply(ctx, plan, stowage.ApplyOptions{
 		Jobs: flags.jobs, Schedule: executor.Schedule(flags.schedule), FailFast: flags.failFast, BuilderWait: flags.wait,
 		Allow: flags.allow, Reporter: reporter,
-		Waiting: e.waiting("builder"),
+		Waiting: e.waiting("builder"), Started: func(d string) { dir = d },
 	})
 	err = errors.Join(err, reporter.Close())
 	if result == nil {
@@ -215,6 +217,9 @@ func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 	fmt.Fprintln(e.stdout, report.ResultSummary(result))
 	if err != nil {
 		return err
+	}
+	if !result.OK() && e.progress != "json" && e.progress != "quiet" {
+		fmt.Fprintf(e.stderr, "What happened, with logs: %s\n", filepath.Join(dir, "report.html"))
 	}
 	if !result.Interrupted {
 		if err := e.writeOutputs(ctx, ws, plan, result); err != nil {

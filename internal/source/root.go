@@ -43,5 +43,5 @@ func FindRoot(dir string) (string, error) {
 	if member != "" {
 		return member, nil // its diagnostics say what is missing
 	}
-	return "", fmt.Errorf("there is no stowage.hcl in %s or above it; write one with a workspace block, or choose another directory with -C", start)
+	return "", fmt.Errorf("there is no stowage.hcl in %s or above it; write one with stowage init, or by hand, or choose another directory with -C", start)
 }
