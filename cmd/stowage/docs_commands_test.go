@@ -151,7 +151,6 @@ func shellWords(text string) []string {
 // where it is named in a sentence, it may lack arguments.
 func checkCommandLine(words []string, whole bool) error {
 	root := newRoot(newEnv(io.Discard, io.Discard))
-	root.InitDefaultHelpCmd()
 	cmd, rest, err := root.Find(words)
 	if err != nil {
 		return err

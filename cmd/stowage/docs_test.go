@@ -65,7 +65,8 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 			visit(sub)
 		}
 	}
-	visit(newRoot(newEnv(io.Discard, io.Discard)))
+	root := newRoot(newEnv(io.Discard, io.Discard))
+	visit(root)
 }
 
 // describe writes a command and those below it.

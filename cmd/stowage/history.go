@@ -128,6 +128,10 @@ func (e *env) packageHistory(h *stowage.History, root, pkg string, flags history
 	if flags.format == "json" {
 		return e.printJSON(steps)
 	}
+	if len(steps) == 0 {
+		_, err := fmt.Fprintf(e.stderr, "No run that is known did anything to a package %q.\n", pkg)
+		return err
+	}
 	return report.PackageHistory(e.stdout, steps, report.PlanOptions{Color: e.colored(e.stdout)})
 }
 

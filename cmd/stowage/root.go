@@ -52,6 +52,12 @@ be built and why; stowage apply builds them, and nothing else.`,
 		initCommand(e), historyCommand(e), statsCommand(e),
 		versionCommand(e),
 	)
+	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "help" {
+			cmd.Example = "  stowage help apply\n  stowage help store gc"
+		}
+	}
 	e.addCompletions(root)
 	setUpCompletion(root)
 	return root
