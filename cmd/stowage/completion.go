@@ -92,6 +92,7 @@ func setUpCompletion(root *cobra.Command) {
 		for _, shell := range cmd.Commands() {
 			shell.Example = completionExample(shell.Name())
 			if shell.Name() == "bash" {
+				shell.Long = bashLong
 				shell.RunE = func(cmd *cobra.Command, _ []string) error {
 					plain, err := cmd.Flags().GetBool("no-descriptions")
 					if err != nil {
@@ -120,9 +121,38 @@ func completionExample(shell string) string {
 	return "  stowage completion " + shell + " | Out-String | Invoke-Expression"
 }
 
+// bashLong is the help of completion bash.
+const bashLong = `Generate the autocompletion script for the bash shell.
+
+The package bash-completion loads the script when it is first needed, from a file
+as below. Without the package, have ~/.bashrc load it:
+
+	source <(stowage completion bash)
+
+You will need to start a new shell for this setup to take effect.`
+
+// bashWords finds the words up to the cursor as the package bash-completion does,
+// which the library's script needs for that: =, : and @ do not part them.
+const bashWords = `    local i word line=${COMP_LINE:0:COMP_POINT}
+    words=() cword=-1
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        word=${line#"${line%%[![:blank:]]*}"}
+        ((i == COMP_CWORD)) || word=${COMP_WORDS[i]}
+        if ((cword >= 0)) && [[ $line == [![:blank:]]* && ($word == [=:@]* || ${words[cword]} == *[=:@]) ]]; then
+            words[cword]+=$word
+        else
+            words[++cword]=$word
+        fi
+        line=${line#"${line%%[![:blank:]]*}"}
+        line=${line#"$word"}
+    done
+    cur=${words[cword]}
+`
+
 // bashCompletion is the library's script for bash. That inserts what several
 // names have in common as it is, and so the quote of svc["a"] and svc["b"], which
-// bash then takes for the beginning of a string; here it is escaped.
+// bash then takes for the beginning of a string; here it is escaped. And it needs
+// no package.
 func bashCompletion(root *cobra.Command, descriptions bool) ([]byte, error) {
 	out := &bytes.Buffer{}
 	if err := root.GenBashCompletionV2(out, descriptions); err != nil {
@@ -130,6 +160,7 @@ func bashCompletion(root *cobra.Command, descriptions bool) ([]byte, error) {
 	}
 	script := out.String()
 	for _, change := range [][2]string{
+		{"    _get_comp_words_by_ref \"$@\" cur prev words cword\n", bashWords},
 		{`        COMPREPLY+=("$compline")` + "\n", `        COMPREPLY+=("$comp${compline#"${compline%%$tab*}"}")` + "\n"},
 		{`        comp=${compline%%$tab*}` + "\n", ""},
 		{`COMPREPLY[0]=$(printf "%q" "${COMPREPLY[0]%%$tab*}")`, `COMPREPLY[0]=${COMPREPLY[0]%%$tab*}`},
