@@ -12,12 +12,7 @@ import (
 // (https://github.com/hashicorp/hcl/blob/main/json/spec.md). Every string may be
 // a template.
 func JSONSchema() ([]byte, error) {
-	specs := map[string]*bodySpec{
-		"workspace": workspaceSpec, "variable": variableSpec, "validation": validationSpec, "package": packageSpec,
-		"defaults": defaultsSpec, "platform": platformSpec, "source": sourceSpec, "secret": secretSpec, "archive": archiveSpec,
-		"attest": attestSpec, "group": groupSpec, "builder": builderSpec, "tls": tlsSpec, "registry": registrySpec, "function": functionSpec,
-		"output": outputSpec,
-	}
+	specs := blockSpecs()
 	definitions := map[string]any{"locals": map[string]any{"type": "object"}}
 	for name, s := range specs {
 		body, err := s.jsonSchema(specs)
@@ -38,6 +33,16 @@ func JSONSchema() ([]byte, error) {
 		return nil, fmt.Errorf("encode the schema: %w", err)
 	}
 	return append(out, '\n'), nil
+}
+
+// blockSpecs are what blocks may have, all but locals, by type.
+func blockSpecs() map[string]*bodySpec {
+	return map[string]*bodySpec{
+		"workspace": workspaceSpec, "variable": variableSpec, "validation": validationSpec, "package": packageSpec,
+		"defaults": defaultsSpec, "platform": platformSpec, "source": sourceSpec, "secret": secretSpec, "archive": archiveSpec,
+		"attest": attestSpec, "group": groupSpec, "builder": builderSpec, "tls": tlsSpec, "registry": registrySpec, "function": functionSpec,
+		"output": outputSpec,
+	}
 }
 
 // jsonSchema describes a body. specs are of all blocks.
