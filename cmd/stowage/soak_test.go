@@ -48,6 +48,13 @@ func TestSoak(t *testing.T) {
 	s.stowage("builder", "stop")
 	testenv.CheckUnused(t, s.store)
 	testenv.CheckUnused(t, s.dir)
+	left, err := os.ReadDir(s.tmp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range left {
+		t.Errorf("%s is left in the directory for temporary files", e.Name())
+	}
 }
 
 // soak is one TestSoak.
@@ -55,6 +62,7 @@ type soak struct {
 	t          *testing.T
 	random     *rand.Rand
 	dir, store string
+	tmp        string // for temporary files
 	registry   *testenv.Registry
 	packages   int
 	checked    map[string]bool // tags and images that were complete, layers that were right
@@ -63,7 +71,7 @@ type soak struct {
 
 func newSoak(t *testing.T, random *rand.Rand) *soak {
 	s := &soak{
-		t: t, random: random, dir: t.TempDir(), store: filepath.Join(t.TempDir(), "store"),
+		t: t, random: random, dir: t.TempDir(), store: filepath.Join(t.TempDir(), "store"), tmp: t.TempDir(),
 		registry: testenv.NewRegistry(t), packages: *soakPackages, checked: map[string]bool{},
 	}
 	t.Cleanup(func() { _ = s.command("builder", "stop").Run() }) // a failed test leaves it running
@@ -97,7 +105,7 @@ func (s *soak) write(path, content string) {
 func (s *soak) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("stowage", args...)
 	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), "STOWAGE_STORE="+s.store)
+	cmd.Env = append(os.Environ(), "STOWAGE_STORE="+s.store, "TMPDIR="+s.tmp)
 	return cmd
 }
 

@@ -36,17 +36,17 @@ type childConfig struct {
 // Main runs one stage of an engine's start and returns the exit code. args
 // are the arguments after Command.
 func Main(args []string) int {
-	tell := os.NewFile(readyFD, "ready")
-	err := runStage(args)
+	tell := newStarter(os.NewFile(readyFD, "ready"))
+	err := runStage(args, tell)
 	if err == nil {
 		return 0
 	}
 	fmt.Fprintf(os.Stderr, "engine: %v\n", err)
-	fmt.Fprintln(tell, err)
+	tell.say(err.Error())
 	return 1
 }
 
-func runStage(args []string) error {
+func runStage(args []string, tell *starter) error {
 	if len(args) != 2 {
 		return errors.New("this command is Stowage's own; run stowage builder start")
 	}
@@ -59,10 +59,10 @@ func runStage(args []string) error {
 		return becomeInit(args[1])
 	case stageInit:
 		unix.CloseOnExec(readyFD)
-		return runInit(args[1])
+		return runInit(args[1], tell)
 	case stageServe:
 		unix.CloseOnExec(readyFD)
-		return serve(cfg)
+		return serve(cfg, tell)
 	}
 	return fmt.Errorf("unknown stage %q", args[0])
 }
@@ -80,7 +80,7 @@ func becomeInit(cfg string) error {
 
 // runInit prepares the namespaces, starts the daemon, and looks after
 // orphans until it ends. When this process ends the kernel ends the rest.
-func runInit(cfg string) error {
+func runInit(cfg string, tell *starter) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
@@ -91,12 +91,12 @@ func runInit(cfg string) error {
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
 	cmd := &exec.Cmd{
 		Path: "/proc/self/exe", Args: []string{os.Args[0], Command, stageServe, cfg}, Dir: "/", Env: os.Environ(),
-		Stdout: os.Stdout, Stderr: os.Stderr, ExtraFiles: []*os.File{os.NewFile(readyFD, "ready")},
+		Stdout: os.Stdout, Stderr: os.Stderr, ExtraFiles: []*os.File{tell.pipe},
 	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the daemon: %w", err)
 	}
-	unix.Close(readyFD)
+	tell.pipe.Close() // the daemon has it
 	go func() {
 		for s := range signals {
 			_ = cmd.Process.Signal(s)

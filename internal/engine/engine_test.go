@@ -2,7 +2,7 @@ package engine_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +24,11 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == engine.Command {
 		os.Exit(engine.Main(os.Args[2:]))
+	}
+	if len(os.Args) == 3 && os.Args[1] == "ensure" { // for TestStarterKilled
+		_, err := engine.Ensure(context.Background(), engine.Config{Root: os.Args[2], Idle: time.Minute})
+		fmt.Println(err)
+		return
 	}
 	os.Exit(m.Run())
 }
@@ -173,26 +178,6 @@ func TestKilled(t *testing.T) {
 			testenv.CheckUnused(t, cfg.Root)
 			ensure(t, cfg)
 		})
-	}
-}
-
-// TestKilledInStart: whoever waits for the engine does not notice.
-func TestKilledInStart(t *testing.T) {
-	cfg := config(t, time.Minute)
-	started := make(chan error, 1)
-	go func() {
-		_, err := engine.Ensure(t.Context(), cfg)
-		started <- err
-	}()
-	var pids []int
-	for len(pids) == 0 {
-		pids = stages(t, cfg, "init")
-	}
-	if err := errors.Join(syscall.Kill(pids[0], syscall.SIGKILL), <-started); err != nil {
-		t.Fatal(err)
-	}
-	if pids := stages(t, cfg, "serve"); len(pids) != 1 {
-		t.Errorf("processes %v, want one", pids)
 	}
 }
 

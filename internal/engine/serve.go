@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,8 +22,11 @@ import (
 const graceful = 10 * time.Second
 
 // serve is the daemon: it serves BuildKit's API on the socket until it is
-// told to stop, has been idle, or its state has been removed.
-func serve(cfg childConfig) error {
+// told to stop, has been idle, or its state has been removed. If nobody waits
+// for it any more before it serves, it ends.
+func serve(cfg childConfig, tell *starter) error {
+	stopWatching := tell.endWithout()
+	defer stopWatching()
 	c := Config{Root: cfg.Root, Idle: cfg.Idle}
 	lock := flock.New(c.lockFile())
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
@@ -38,6 +42,11 @@ func serve(cfg childConfig) error {
 	if err := prepareRuntime(cfg); err != nil {
 		return err
 	}
+	tmp := strings.TrimSuffix(path, ".sock") + ".tmp"
+	if err := makeTemporary(tmp); err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
 	removeCgroups(cfg.ID)
 	defer removeCgroups(cfg.ID)
 	stop, done := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
@@ -54,9 +63,8 @@ func serve(cfg childConfig) error {
 	listener := &countingListener{Listener: unixListener, since: time.Now()}
 	served := make(chan error, 1)
 	go func() { served <- d.server.Serve(listener) }()
-	tell := os.NewFile(readyFD, "ready")
-	fmt.Fprintln(tell, ready)
-	tell.Close()
+	stopWatching()
+	tell.say(ready)
 	logrus.Infof("serving on %s", path)
 	select {
 	case err = <-served:
@@ -85,6 +93,20 @@ func prepareRuntime(cfg childConfig) error {
 		return fmt.Errorf("make a directory for runc: %w", err)
 	}
 	return errors.Join(os.Setenv("XDG_RUNTIME_DIR", dir), os.Setenv("USER", "stowage"))
+}
+
+// makeTemporary gives BuildKit, and what it runs, a directory for temporary
+// files. Those of an engine that was killed go with it: nothing can be mounted
+// there, since mounts ended with that engine's namespace. Like the socket it has
+// a short path, since BuildKit has sockets in it.
+func makeTemporary(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove temporary files of an engine that is gone: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("make a directory for temporary files: %w", err)
+	}
+	return os.Setenv("TMPDIR", dir)
 }
 
 // stopServer lets running builds end for a while, then cuts them off.
