@@ -81,7 +81,7 @@ func (m *markdown) sentence() string {
 	if len(built) > 0 {
 		text = fmt.Sprintf("Builds **%s** (%s)", plural(m.Summary.Build, "image"), plural(len(built), "package"))
 		if len(causes) > 0 && len(causes) < len(built) {
-			text += " because " + someOf(causes, 3) + " changed"
+			text += " because " + because(causes)
 		}
 	}
 	if n := m.Summary.ReuseRegistry + m.Summary.ReuseStore; n > 0 {
@@ -98,9 +98,16 @@ func (m *markdown) sentence() string {
 	return text
 }
 
+// cause is a package that is not built for others' sake, and why it is.
+type cause struct {
+	pkg    string
+	reason planner.Reason
+}
+
 // built are the packages with something to build, and those of them that are
-// not built for others' sake.
-func (m *markdown) built() (built, causes []string) {
+// not built for others' sake, with the reason of their first platform.
+func (m *markdown) built() (built []string, causes []cause) {
+	known := map[string]bool{}
 	for _, s := range m.Steps {
 		if s.Kind != planner.KindBuild {
 			continue
@@ -108,11 +115,51 @@ func (m *markdown) built() (built, causes []string) {
 		if !slices.Contains(built, s.Package) {
 			built = append(built, s.Package)
 		}
-		if s.Reason != planner.ReasonDependencyChanged && !slices.Contains(causes, s.Package) {
-			causes = append(causes, s.Package)
+		if s.Reason != planner.ReasonDependencyChanged && !known[s.Package] {
+			known[s.Package] = true
+			causes = append(causes, cause{s.Package, s.Reason})
 		}
 	}
 	return built, causes
+}
+
+// clauses say what is the matter with packages, one and several, in the order
+// in which a reader wants to know.
+var clauses = []struct {
+	reason    planner.Reason
+	one, more string
+}{
+	{planner.ReasonInputsChanged, "changed", "changed"},
+	{planner.ReasonBaseMoved, "has a new base", "have new bases"},
+	{planner.ReasonRefreshDue, "is due for a refresh", "are due for a refresh"},
+	{planner.ReasonForced, "is forced", "are forced"},
+	{planner.ReasonPlatformMissing, "lacks a platform", "lack platforms"},
+	{planner.ReasonMissing, "is missing", "are missing"},
+	{planner.ReasonDamaged, "is damaged", "are damaged"},
+}
+
+// because says why causes are built: "a, b changed and c is missing".
+func because(causes []cause) string {
+	var parts []string
+	for _, clause := range clauses {
+		var names []string
+		for _, c := range causes {
+			if c.reason == clause.reason {
+				names = append(names, c.pkg)
+			}
+		}
+		switch len(names) {
+		case 0:
+		case 1:
+			parts = append(parts, code(names[0])+" "+clause.one)
+		default:
+			parts = append(parts, someOf(names, 3)+" "+clause.more)
+		}
+	}
+	if last := len(parts) - 1; last > 0 {
+		return strings.Join(parts[:last], ", ") + " and " + parts[last]
+	}
+	return strings.Join(parts, "")
 }
 
 // someOf names the first n packages and counts the rest.
@@ -236,6 +283,9 @@ func (m *markdown) collapsed(title, head string, rows []string, tail string) {
 func (m *markdown) graph() {
 	drawing, note := reviewGraph(m.Plan)
 	if drawing == "" {
+		if note != "" {
+			m.write("_" + note + "_\n\n")
+		}
 		return
 	}
 	m.collapsed("Graph"+note, "```mermaid\n", []string{drawing}, "```\n")

@@ -70,7 +70,7 @@ func TestMarkdownGraph(t *testing.T) {
 	if got := markdown(t, wide(50, "x")); !strings.Contains(got, "<summary>Graph</summary>") || strings.Count(got, " --> ") != 49 {
 		t.Errorf("50 packages:\n%s", got)
 	}
-	if got := markdown(t, wide(200, "x")); strings.Contains(got, "mermaid") {
+	if got := markdown(t, wide(200, "x")); strings.Contains(got, "mermaid") || !strings.Contains(got, "A graph of 200 packages is too large") {
 		t.Errorf("200 packages:\n%s", got)
 	}
 	p := wide(200, "x")
@@ -79,6 +79,26 @@ func TestMarkdownGraph(t *testing.T) {
 	}
 	if got := markdown(t, p); !strings.Contains(got, "<summary>Graph of what changed itself</summary>") || strings.Count(got, " --> ") != 9 {
 		t.Errorf("10 of 200 changed:\n%s", got)
+	}
+}
+
+// TestMarkdownCauses: the sentence tells what changed from what is only not
+// there.
+func TestMarkdownCauses(t *testing.T) {
+	names := []string{"a", "b", "c", "d", "e", "f", "top"}
+	reasons := []planner.Reason{
+		planner.ReasonMissing, planner.ReasonInputsChanged, planner.ReasonInputsChanged, planner.ReasonBaseMoved,
+		planner.ReasonMissing, planner.ReasonMissing, planner.ReasonDependencyChanged,
+	}
+	var infos []planner.PackageInfo
+	var steps []planner.Step
+	for i, name := range names {
+		infos = append(infos, pkg(name, "linux/amd64"))
+		steps = append(steps, in(1, build(name, "linux/amd64"), reasons[i]))
+	}
+	const want = "because `b`, `c` changed, `d` has a new base and `a`, `e`, `f` are missing."
+	if got := markdown(t, makePlan(infos, steps...)); !strings.Contains(got, want) {
+		t.Errorf("it does not say %s\n%s", want, got)
 	}
 }
 

@@ -114,11 +114,16 @@ func (g *planGraph) only(keep func(name string) bool) *planGraph {
 	return small
 }
 
-func (g *planGraph) drawable() bool {
+func (g *planGraph) edges() int {
 	edges := 0
 	for _, needs := range g.needs {
 		edges += len(needs)
 	}
+	return edges
+}
+
+func (g *planGraph) drawable() bool {
+	edges := g.edges()
 	return len(g.names) > 1 && len(g.names) <= maxDrawnPackages && edges > 0 && edges <= maxDrawnEdges
 }
 
@@ -150,7 +155,7 @@ func (g *planGraph) mermaid() string {
 
 // reviewGraph draws a plan's packages: with what they are made with if that
 // can be read, else those that are built, else those that changed. note says
-// what is left out.
+// what is left out; where nothing is drawn, why not, if there is anything to draw.
 func reviewGraph(p *planner.Plan) (drawing, note string) {
 	all := newPlanGraph(p, func(s planner.Step) string { return s.Package })
 	built := all.only(func(name string) bool { return all.state[name] == planner.KindBuild })
@@ -178,5 +183,8 @@ func reviewGraph(p *planner.Plan) (drawing, note string) {
 			}
 		}
 	}
-	return "", ""
+	if built.edges() == 0 {
+		return "", ""
+	}
+	return "", fmt.Sprintf("A graph of %d packages is too large to read here; stowage plan --format html draws it.", len(built.names))
 }
