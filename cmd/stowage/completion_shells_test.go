@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -10,8 +9,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // shellTest is a shell as people run it, and how it learns of completions.
@@ -96,25 +93,7 @@ type terminal struct {
 
 func startShell(t *testing.T, dir string, shell shellTest) *terminal {
 	t.Helper()
-	file, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fd := int(file.Fd())
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: 200})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	shellSide, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	file, shellSide := openTerminal(t)
 	cmd := exec.CommandContext(t.Context(), shell.command[0], shell.command[1:]...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, shellSide, shellSide, shellSide
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "TERM=dumb", "PS1=$ ", "STOWAGE_STORE="+t.TempDir(), "HISTFILE=")
@@ -127,8 +106,6 @@ func startShell(t *testing.T, dir string, shell shellTest) *terminal {
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		_ = shellSide.Close()
-		_ = file.Close()
 	})
 	term.await(shell.setup+"; echo rea''dy\n", "ready")
 	return term

@@ -147,7 +147,8 @@ func (e *env) printDiagnostics(diags hcl.Diagnostics, files map[string]*hcl.File
 }
 
 // colored reports whether to write colours to w: --color, then NO_COLOR
-// (https://no-color.org), then whether it is a terminal.
+// (https://no-color.org), then whether it is a terminal that has them, which
+// one that TERM says is dumb has not.
 func (e *env) colored(w io.Writer) bool {
 	switch e.color {
 	case "always":
@@ -155,7 +156,7 @@ func (e *env) colored(w io.Writer) bool {
 	case "never":
 		return false
 	}
-	return os.Getenv("NO_COLOR") == "" && isTerminal(w)
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(w)
 }
 
 func isTerminal(w io.Writer) bool {
