@@ -171,11 +171,11 @@ function drawText(c, n, color) {
   c.fillText(n.platform, n.x + 18, n.y + 40);
   const used = c.measureText(n.platform).width + 10;
   c.fillStyle = color;
-  const why = n.run ? stateName(n.state) : (n.reason ?? '').replaceAll('_', ' ');
+  const why = n.run ? stateName(n.state) : n.reason === 'dependency_changed' ? 'dependency' : (n.reason ?? '').replaceAll('_', ' ');
   c.fillText(fitted(c, n, 'why', why, card.w - 28 - used), n.x + 18 + used, n.y + 40);
 }
 
-// fitted shortens a text to a width, and remembers the result.
+// fitted shortens a text to a width, and remembers the result in n.
 function fitted(c, n, key, text, width) {
   n.cut ??= {};
   if (n.cut[key]) return n.cut[key];
@@ -187,6 +187,10 @@ function fitted(c, n, key, text, width) {
 
 function drawMap() {
   if (!map.clientWidth) return;
+  // Where all is in view the map would only lie on some of it.
+  const all = view.x >= 0 && view.y >= 0 && view.x + bounds.w * view.scale <= view.w && view.y + bounds.h * view.scale <= view.h;
+  map.style.visibility = all ? 'hidden' : 'visible';
+  if (all) return;
   const c = context(map);
   const k = mapScale();
   for (const n of data.nodes) {

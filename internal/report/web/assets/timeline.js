@@ -60,11 +60,27 @@ function drawBar(c, bar, at, y) {
     c.clip();
     c.fillStyle = colors['--surface'];
     c.font = `600 11.5px ${colors['--sans']}`;
-    c.fillText(bar.label, Math.max(x1, 0) + 7, y + 14);
+    const room = Math.round(x2 - Math.max(x1, 0)) - 14;
+    c.fillText(fitted(c, bar, `label${room}`, bar.label, room), Math.max(x1, 0) + 7, y + 14);
     c.restore();
   }
   c.globalAlpha = 1;
   time.hits.push([x1, y, x2, y + barHeight, bar]);
+}
+
+// setUpAttempts says in a table what the timeline draws. It is made when it is
+// opened first.
+function setUpAttempts() {
+  const box = byId('attempts');
+  box.addEventListener('toggle', () => {
+    if (!box.open || box.children.length > 1) return;
+    const rows = data.run.lanes.flatMap((l) => l.bars.map((bar) => [l.builder || 'this machine', bar])).sort((a, b) => a[1].s - b[1].s);
+    box.append(make('table', {}, make('caption', { class: 'hidden' }, 'Attempts in the order in which they began'),
+      make('thead', {}, make('tr', {}, ['Step', 'Where', 'Started', 'Took', 'Outcome'].map((t) => make('th', { scope: 'col' }, make('span', { class: 'pad' }, t))))),
+      make('tbody', {}, rows.map(([where, bar]) => make('tr', {}, make('td', {}, stepCell({ label: bar.label, n: bar.n })), make('td', {}, where),
+        make('td', { class: 'num' }, '+' + duration(bar.s)), make('td', { class: 'num' }, duration(bar.e - bar.s)),
+        make('td', {}, make('span', { class: 'state', color: stateVar(bar.status) }, stateName(bar.status))))))));
+  });
 }
 
 const barAt = (e) => time.hits.find(([x1, y1, x2, y2]) => e.offsetX >= x1 && e.offsetX <= x2 && e.offsetY >= y1 && e.offsetY <= y2)?.[4];
@@ -72,6 +88,7 @@ const barAt = (e) => time.hits.find(([x1, y1, x2, y2]) => e.offsetX >= x1 && e.o
 function setUpTimeline() {
   if (!lanes) return;
   time.to = Math.max(1, data.run.took);
+  setUpAttempts();
   const tip = byId('tip');
   lanes.addEventListener('pointermove', (e) => {
     const bar = barAt(e);
