@@ -112,6 +112,13 @@ func TestSharedInstruction(t *testing.T) {
 		"0/2 done, 2 running, 0s",
 		"  app linux/amd64  RUN make                               0s",
 		"  web linux/amd64  shares this with app linux/amd64       0s")
+	for _, pkg := range []string{"app", "web"} { // each exports for itself
+		h.tell(pkg, executor.Event{Type: executor.EventStepProgress, Vertex: &executor.EventVertex{ID: "sha256:2", Name: "exporting to oci image format", Started: true}})
+	}
+	h.shows(t,
+		"0/2 done, 2 running, 0s",
+		"  app linux/amd64  exporting to oci image format          0s",
+		"  web linux/amd64  exporting to oci image format          0s")
 }
 
 // TestExcerpt: a failure is told with its lines of the Dockerfile, and the end

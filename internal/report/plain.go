@@ -25,19 +25,7 @@ type Plain struct {
 	last         time.Time
 	total, ended int
 	steps        map[string]*plainStep
-}
-
-// plainStep is what was said of a running build.
-type plainStep struct {
-	// shown is how many instructions have a number.
-	shown        int
-	instructions map[string]*plainInstruction
-}
-
-type plainInstruction struct {
-	number  int
-	started time.Time
-	ended   bool
+	owners       owners
 }
 
 // Report writes the lines of an event.
@@ -48,7 +36,7 @@ func (p *Plain) Report(e executor.Event) {
 	p.last = e.Time
 	switch e.Type {
 	case executor.EventRunStarted:
-		p.total, p.steps = e.Steps, map[string]*plainStep{}
+		p.total = e.Steps
 	case executor.EventStepStarted:
 		p.started(e)
 	case executor.EventStepProgress:
@@ -56,7 +44,7 @@ func (p *Plain) Report(e executor.Event) {
 	case executor.EventStepLog:
 		p.log(e)
 	case executor.EventStepRetry:
-		delete(p.steps, e.Step)
+		p.forget(e.Step)
 		p.line(e, "attempt %d failed, trying again in %s: %s", e.Attempt, milliseconds(e.DelayMS), cleanText(e.Error))
 	case executor.EventStepFinished:
 		p.finished(e)
@@ -86,90 +74,9 @@ func (p *Plain) started(e executor.Event) {
 	if e.Attempt > 1 {
 		text = fmt.Sprintf("building, attempt %d", e.Attempt)
 	}
+	p.step(e).builder = e.Builder
 	p.groups.begin(e.Step, eventName(e), e.Time)
 	p.line(e, "%s", text)
-}
-
-// progress writes an instruction when it starts and when it ends.
-func (p *Plain) progress(e executor.Event) {
-	v := e.Vertex
-	if v == nil || !v.Started && !v.Completed && v.Error == "" {
-		return
-	}
-	in := p.instruction(e)
-	if in.ended {
-		return
-	}
-	if in.started.IsZero() {
-		in.started = e.Time
-	}
-	in.ended = v.Completed || v.Error != ""
-	took := e.Time.Sub(in.started)
-	if isBookkeeping(v.Name) {
-		if in.ended && took >= slowBookkeeping {
-			p.line(e, "%s took %s", clean(v.Name), Duration(took))
-		}
-		return
-	}
-	if in.number == 0 {
-		step := p.steps[e.Step]
-		step.shown++
-		in.number = step.shown
-		p.line(e, "#%d %s", in.number, clean(v.Name))
-	}
-	switch {
-	case v.Error != "":
-		p.line(e, "#%d failed after %s", in.number, Duration(took))
-	case v.Completed && v.Cached:
-		p.line(e, "#%d CACHED", in.number)
-	case v.Completed:
-		p.line(e, "#%d done in %s", in.number, Duration(took))
-	}
-}
-
-// slowBookkeeping is how long the builder's own work must take to be told of.
-const slowBookkeeping = time.Second
-
-// isBookkeeping says that an instruction is the builder's own, rather than the
-// Dockerfile's.
-func isBookkeeping(name string) bool {
-	for _, prefix := range []string{"[internal] ", "[context ", "exporting ", "importing "} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// instruction is what was said of the instruction that an event is about.
-func (p *Plain) instruction(e executor.Event) *plainInstruction {
-	if p.steps == nil {
-		p.steps = map[string]*plainStep{}
-	}
-	s := p.steps[e.Step]
-	if s == nil {
-		s = &plainStep{instructions: map[string]*plainInstruction{}}
-		p.steps[e.Step] = s
-	}
-	in := s.instructions[e.Vertex.Name]
-	if in == nil {
-		in = &plainInstruction{}
-		s.instructions[e.Vertex.Name] = in
-	}
-	return in
-}
-
-func (p *Plain) log(e executor.Event) {
-	if e.Dropped > 0 {
-		p.dropped(e)
-	}
-	prefix := ""
-	if e.Vertex != nil {
-		if in := p.instruction(e); in.number > 0 {
-			prefix = fmt.Sprintf("#%d ", in.number)
-		}
-	}
-	p.line(e, "%s%s", prefix, clean(e.Line))
 }
 
 func (p *Plain) dropped(e executor.Event) {
@@ -177,7 +84,7 @@ func (p *Plain) dropped(e executor.Event) {
 }
 
 func (p *Plain) finished(e executor.Event) {
-	delete(p.steps, e.Step)
+	p.forget(e.Step)
 	if e.Kind == planner.KindReuse {
 		p.total--
 		return

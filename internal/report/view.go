@@ -167,7 +167,8 @@ func (v *view) allSlots() int {
 	return n
 }
 
-// progress takes note of an instruction's state.
+// progress takes note of an instruction's state. The builder's own work may
+// have one identity in all builds, but is done for each.
 func (s *viewStep) progress(v *executor.EventVertex) {
 	name := clean(strings.TrimPrefix(v.Name, "[internal] "))
 	i := slices.IndexFunc(s.active, func(in instruction) bool { return in.name == name })
@@ -178,7 +179,11 @@ func (s *viewStep) progress(v *executor.EventVertex) {
 			s.active = slices.Delete(s.active, i, i+1)
 		}
 	case v.Started && i < 0:
-		s.active = append(s.active, instruction{v.ID, name})
+		in := instruction{v.ID, name}
+		if isBookkeeping(v.Name) {
+			in.id = ""
+		}
+		s.active = append(s.active, in)
 	}
 }
 

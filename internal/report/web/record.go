@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/internal/report"
 )
 
 // Record takes note of what a run's page tells beyond its result: the attempts
@@ -15,6 +16,7 @@ type Record struct {
 
 type stepRecord struct {
 	attempts []attempt
+	twins    report.Twins
 	// cached says of each instruction that has ended whether it came from the
 	// cache.
 	cached map[string]bool
@@ -40,6 +42,7 @@ func (r *Record) Report(e executor.Event) {
 	switch e.Type {
 	case executor.EventStepStarted:
 		s := r.step(e.Step)
+		s.twins = report.Twins{}
 		s.attempts = append(s.attempts, attempt{builder: e.Builder, start: e.Time})
 	case executor.EventStepRetry, executor.EventStepFinished:
 		s := r.step(e.Step)
@@ -63,9 +66,13 @@ func (r *Record) step(id string) *stepRecord {
 }
 
 // progress takes note of an instruction of the Dockerfile. The builder's own
-// work says nothing of the cache.
+// work says nothing of the cache, nor does an instruction that another build
+// has run for this one.
 func (s *stepRecord) progress(e executor.Event) {
-	name := e.Vertex.Name
+	name, twin := s.twins.See(e.Vertex)
+	if twin {
+		return
+	}
 	if e.Vertex.Started && s.started[name].IsZero() {
 		s.started[name] = e.Time
 	}
