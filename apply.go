@@ -87,8 +87,9 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		ID: filepath.Base(record.Dir()), Root: w.root, Plan: plan, At: w.opts.Now(), BuilderKind: kinds(ports.Builders),
 	})
 	ports.Recorder, ports.Placements = remembered, remembered
-	reporters := executor.Reporters{record, opts.Reporter, page, remembered, tracing.Steps(ctx)}
-	ports.Builders = tracing.Builders(ctx, ports.Builders)
+	traced, builders := tracing.Run(ctx, ports.Builders)
+	ports.Builders = builders
+	reporters := executor.Reporters{record, opts.Reporter, page, remembered, traced}
 	if opts.Reporter == nil && w.opts.Output != nil {
 		plain, err := report.NewReporter("plain", w.opts.Output, report.Options{})
 		if err != nil {

@@ -98,8 +98,12 @@ func Start(ctx context.Context, part string, attributes ...attribute.KeyValue) (
 
 func end(span trace.Span, err error) {
 	if err != nil {
-		span.RecordError(err)
-		span.SetStatus(codes.Error, err.Error())
+		fail(span, err)
 	}
 	span.End()
+}
+
+func fail(span trace.Span, err error) {
+	span.RecordError(err)
+	span.SetStatus(codes.Error, err.Error())
 }

@@ -67,19 +67,24 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports := tracing.Builders(ctx, []executor.BuilderPort{{Name: "one", Builder: builder{errors.New("no")}}, {Builder: plainBuilder{builder{}}}})
+	steps, ports := tracing.Run(ctx, []executor.BuilderPort{{Name: "one", Builder: builder{errors.New("no")}}, {Name: "two", Builder: plainBuilder{builder{}}}})
 	if p, ok := ports[0].Builder.(executor.Pinger); !ok || p.Ping(ctx) == nil {
 		t.Error("a builder that can be pinged cannot any more")
 	}
 	if _, ok := ports[1].Builder.(executor.Pinger); ok {
 		t.Error("a builder that cannot be pinged can be")
 	}
-	if _, err := ports[0].Builder.Build(ctx, &executor.BuildRequest{Node: "app:linux/amd64"}, nil); err == nil {
-		t.Error("the error is lost")
+	at := time.Now()
+	for i, want := range []bool{true, false} { // the first attempt fails, before it is told of
+		if _, err := ports[i].Builder.Build(ctx, &executor.BuildRequest{Node: "app:linux/amd64"}, nil); (err != nil) != want {
+			t.Errorf("attempt %d: %v", i, err)
+		}
+		steps.Report(executor.Event{Type: executor.EventStepStarted, Step: "build:app:linux/amd64", Kind: planner.KindBuild, Package: "app", Platform: "linux/amd64"})
 	}
-	steps, at := tracing.Steps(ctx), time.Now()
 	for _, e := range []executor.Event{
-		{Type: executor.EventStepStarted, Step: "build:app:linux/amd64", Kind: planner.KindBuild, Package: "app"},
+		{Type: executor.EventStepFinished, Step: "build:app:linux/amd64", Kind: planner.KindBuild, Status: executor.StatusBuilt, Time: time.Now()},
+		{Type: executor.EventStepStarted, Step: "build:same:linux/amd64", Kind: planner.KindBuild, Package: "same", Platform: "linux/amd64", Time: at},
+		{Type: executor.EventStepFinished, Step: "build:same:linux/amd64", Kind: planner.KindBuild, Status: executor.StatusUnchanged, Time: at},
 		{Type: executor.EventStepStarted, Step: "push:app", Kind: planner.KindPush, Package: "app", Time: at},
 		{Type: executor.EventStepFinished, Step: "push:app", Kind: planner.KindPush, Status: executor.StatusPushed, Time: at.Add(time.Second)},
 		{Type: executor.EventStepFinished, Step: "index:never", Kind: planner.KindIndex, Status: executor.StatusSkipped},
@@ -90,25 +95,29 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	var names []string
-	var root *tracepb.Span
+	named := map[string]*tracepb.Span{}
 	for _, s := range spans() {
 		names = append(names, s.GetName())
-		if s.GetName() == "stowage apply" {
-			root = s
-		}
+		named[s.GetName()] = s
 	}
 	slices.Sort(names)
-	if want := []string{"build app linux/amd64", "push app", "stowage apply"}; !slices.Equal(names, want) {
+	want := []string{"attempt on one", "attempt on two", "build app linux/amd64", "build same linux/amd64", "push app", "stowage apply"}
+	if !slices.Equal(names, want) {
 		t.Fatalf("spans are %q, want %q", names, want)
 	}
+	root := named["stowage apply"]
 	for _, s := range spans() {
-		if string(s.GetTraceId()) != string(root.GetTraceId()) || s != root && string(s.GetParentSpanId()) != string(root.GetSpanId()) {
-			t.Errorf("%s is not part of the command's span", s.GetName())
+		parent := root
+		if strings.HasPrefix(s.GetName(), "attempt") {
+			parent = named["build app linux/amd64"]
+		}
+		if string(s.GetTraceId()) != string(root.GetTraceId()) || s != root && string(s.GetParentSpanId()) != string(parent.GetSpanId()) {
+			t.Errorf("%s is not part of %s", s.GetName(), parent.GetName())
 		}
 		if s.GetName() == "push app" && s.GetEndTimeUnixNano()-s.GetStartTimeUnixNano() != uint64(time.Second) {
 			t.Errorf("the push took %d", s.GetEndTimeUnixNano()-s.GetStartTimeUnixNano())
 		}
-		if failed := s.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR; failed != (s.GetName() == "build app linux/amd64") {
+		if failed := s.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR; failed != (s.GetName() == "attempt on one") {
 			t.Errorf("%s failed: %v", s.GetName(), failed)
 		}
 	}
@@ -125,11 +134,8 @@ func TestOff(t *testing.T) {
 			t.Errorf("%v: %v", env, err)
 		}
 		ports := []executor.BuilderPort{{Builder: builder{}}}
-		if got := tracing.Builders(ctx, ports); &got[0] != &ports[0] {
-			t.Error("builders are wrapped")
-		}
-		if tracing.Steps(ctx) != nil {
-			t.Error("steps are recorded")
+		if steps, got := tracing.Run(ctx, ports); &got[0] != &ports[0] || steps != nil {
+			t.Error("builders are wrapped, or steps recorded")
 		}
 		same, end := tracing.Start(ctx, "part")
 		end(nil)
