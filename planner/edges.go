@@ -15,7 +15,7 @@ import (
 // it needs.
 func (r *resolver) connect(name string, e *entry) {
 	p := e.pkg
-	p.Edges, p.external = nil, nil
+	p.Edges, p.external, p.named = nil, nil, nil
 	for _, ref := range e.decl.References {
 		orderOnly := ref.Attribute == "depends_on"
 		p.Edges = append(p.Edges, Edge{To: ref.Package, Origin: ref.Attribute, Range: ref.Range, OrderOnly: orderOnly})
@@ -136,6 +136,9 @@ func (r *resolver) use(p *Package, dep string, use imageUse) {
 	}
 	if use.native {
 		n.nativeOnly = r.native(use.node)
+	}
+	if name := (naming{r.parsed.parse(use.Name).repository, dep}); use.Context == "" && !slices.Contains(p.named, name) {
+		p.named = append(p.named, name)
 	}
 	p.Edges = append(p.Edges, Edge{To: dep, Origin: use.Instruction, Range: useRange(p, use)})
 }

@@ -33,7 +33,9 @@ import (
 //   - archives of images: path, format, and the reference of each image,
 //     which has a digest unless it is of a workspace package;
 //   - the hash of each workspace package that the image is made from, so a
-//     change reaches all dependents;
+//     change reaches all dependents; and which name, of a named context or in
+//     the Dockerfile, means which of them: two that change places make another
+//     image;
 //   - each external image that the Dockerfile names: its locked digest or,
 //     without a lock file, its reference;
 //   - what instructions run in: network, /etc/hosts, the size of /dev/shm and
@@ -55,7 +57,7 @@ import (
 // a package does not use leaves its hash as it is. A change that gives the
 // same package another hash must change hashVersion, and with it rebuilds
 // the world: a golden test guards against doing so by accident.
-const hashVersion = "stowage inputs 1\n"
+const hashVersion = "stowage inputs 2\n"
 
 // tagDigits is how many hex digits of the hash make a tag: 160 bits, the
 // length of a git object id.
@@ -135,6 +137,7 @@ func inputs(p *Package, dependency func(name string) string, now time.Time) *Inp
 	w.values(inputLabel, p.Labels)
 	w.values(inputAnnotation, p.Annotations)
 	w.contexts()
+	w.names()
 	w.archives()
 	for _, name := range inputPackages(p.Edges) {
 		w.add(inputDependency, name, dependency(name))
@@ -146,10 +149,7 @@ func inputs(p *Package, dependency func(name string) string, now time.Time) *Inp
 	for _, s := range p.Secrets {
 		w.add(inputSecret, s.ID, digest(s.ID))
 	}
-	for _, source := range p.SSH {
-		id, _, _ := strings.Cut(source, "=") // not where the keys are
-		w.add(inputSSH, id, digest(id))
-	}
+	w.ssh()
 	if p.Refresh > 0 {
 		bucket := now.UTC().Truncate(p.Refresh).Format(time.RFC3339)
 		w.add(inputRefresh, p.Refresh.String(), digest(bucket))
@@ -200,13 +200,27 @@ func (w *walk) files(kind, prefix string, set *SourceSet) {
 	}
 }
 
+// ssh adds the ids of agents, in their order: that in which they are written
+// says nothing, nor where the keys are.
+func (w *walk) ssh() {
+	var ids []string
+	for _, source := range w.pkg.SSH {
+		id, _, _ := strings.Cut(source, "=")
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		w.add(inputSSH, id, digest(id))
+	}
+}
+
 // contexts adds named contexts. One that is a package is a dependency; that
 // it goes by this name is an input too.
 func (w *walk) contexts() {
 	for _, name := range sortedKeys(w.pkg.Contexts) {
 		switch c := w.pkg.Contexts[name]; {
 		case c.Package != "":
-			w.add(inputContext, name, digest("package"))
+			w.add(inputContext, name, digest("package", c.Package))
 		case w.pkg.locked[strings.TrimPrefix(c.URL, imageScheme)].Digest != "":
 			locked := w.pkg.locked[strings.TrimPrefix(c.URL, imageScheme)]
 			w.add(inputContext, name, digest("image"))
@@ -223,6 +237,15 @@ func (w *walk) contexts() {
 			w.add(inputContext, name, digest("directory"))
 			w.files(inputContext, name+"/", w.pkg.LocalContexts[name])
 		}
+	}
+}
+
+// names adds which packages the images are that the Dockerfile names, without
+// their tags: those are made of hashes, which are inputs as dependencies.
+func (w *walk) names() {
+	slices.SortFunc(w.pkg.named, func(a, b naming) int { return compareStrings(a.repository, b.repository, a.pkg, b.pkg) })
+	for _, n := range w.pkg.named {
+		w.add(inputContext, n.repository, digest("package", n.pkg))
 	}
 }
 

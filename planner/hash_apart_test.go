@@ -103,8 +103,59 @@ func TestHashIgnoresOrigin(t *testing.T) {
 // tags of unchanged packages change, and everybody rebuilds everything. If
 // that is meant, give hashVersion the next number and write the new hash here.
 func TestHashIsTheOneOfThisVersion(t *testing.T) {
-	const want = "2ec2e524f8b0a9dc66d5accc778a121a6f696a957caf11e38d304876500e859c"
+	const want = "a3ca35e6b628993e3320a6e4438687ec0dc2a32f2115a6247d9cda66c3211144"
 	if got := hashOf(t, subject(), nil); got != want {
 		t.Errorf("the hash is %s, not %s", got, want)
+	}
+}
+
+// Two packages that change places make another image, although all files,
+// names and hashes are the same.
+func TestHashTellsWhichPackageANameMeans(t *testing.T) {
+	workspace := func(x, y, base, tool string) tree {
+		return tree{
+			"stowage.hcl": header + `
+package "x" {
+  image   = "` + x + `"
+  context = "x"
+}
+
+package "y" {
+  image   = "` + y + `"
+  context = "y"
+}
+
+package "app" {
+  context    = "app"
+  contexts   = { base = package.` + base + `, tool = package.` + tool + `, more = package.x }
+  depends_on = [package.x, package.y]
+}
+`,
+			"x/Dockerfile":   "FROM scratch\nCOPY . /x\n",
+			"y/Dockerfile":   "FROM scratch\nCOPY . /y\n",
+			"app/Dockerfile": "FROM base\nCOPY --from=tool / /t\nCOPY --from=registry.test/acme/p / /p\nCOPY --from=registry.test/acme/q / /q\n",
+		}
+	}
+	hashes := map[string]string{}
+	for name, files := range map[string]tree{
+		"as it was":              workspace("p", "q", "x", "y"),
+		"contexts exchanged":     workspace("p", "q", "y", "x"),
+		"a context made another": workspace("p", "q", "y", "y"),
+		"images exchanged":       workspace("q", "p", "x", "y"),
+	} {
+		hash := hashOf(t, files, nil)
+		if same, known := hashes[hash]; known {
+			t.Errorf("%s and %s have one hash", name, same)
+		}
+		hashes[hash] = name
+	}
+}
+
+// The order in which ssh agents are written is no input.
+func TestHashIgnoresTheOrderOfAgents(t *testing.T) {
+	a := hashOf(t, edit(`ssh          = ["default"]`, `ssh = ["x", "y=/run/agent"]`)(t, subject()), nil)
+	b := hashOf(t, edit(`ssh          = ["default"]`, `ssh = ["y", "x"]`)(t, subject()), nil)
+	if a != b {
+		t.Errorf("the hash changed from %s to %s", a, b)
 	}
 }

@@ -53,11 +53,16 @@ type Package struct {
 
 	nodes    map[string]*nodeUses   // by platform
 	external []externalUse          // in their order
+	named    []naming               // in no order, each once
 	nameArgs []string               // ARGs that reach names of images only
 	frontend string                 // the image of the "# syntax=" line, or ""
 	locked   map[string]LockedImage // by reference as written
 	treeID   string                 // of the sources at HEAD, in git-tree mode
 }
+
+// naming says which package the images of a repository are that a Dockerfile
+// names. There may be several, which tags tell apart.
+type naming struct{ repository, pkg string }
 
 // nodeUses is what one node uses.
 type nodeUses struct {
