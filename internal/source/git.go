@@ -50,11 +50,16 @@ func (r *repository) run(ctx context.Context, args ...string) (output, error) {
 	return r.collect(ctx, r.command(ctx, args...))
 }
 
+// settings are git's, whatever the repository's own are: it starts no daemon,
+// and compares all that the index knows of a file, so that an edit which keeps
+// size and mtime is seen.
+var settings = []string{"-c", "core.fsmonitor=false", "-c", "core.checkStat=default", "-c", "core.trustctime=true"}
+
 // command is a git process that is not started yet. It takes no locks, starts
 // no daemon or hook of the repository's, and the environment cannot point it
 // at another repository.
 func (r *repository) command(ctx context.Context, args ...string) *exec.Cmd {
-	args = append([]string{"-C", r.dir, "-c", "core.fsmonitor=false"}, args...)
+	args = append(append([]string{"-C", r.dir}, settings...), args...)
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Env = append(environ(os.Environ()), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "GIT_DISCOVERY_ACROSS_FILESYSTEM=1", "LC_ALL=C")
 	return cmd
@@ -72,7 +77,7 @@ func (r *repository) collect(ctx context.Context, cmd *exec.Cmd) (output, error)
 	if ctx.Err() != nil {
 		return out, ctx.Err()
 	}
-	verb := cmd.Args[5] // after git, -C, the directory, -c and the setting
+	verb := cmd.Args[3+len(settings)] // after git, -C, the directory and the settings
 	if text := strings.TrimSpace(out.stderr); text != "" {
 		return out, fmt.Errorf("git %s in %s: %w: %s", verb, r.dir, err, strings.TrimPrefix(text, "fatal: "))
 	}

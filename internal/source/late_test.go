@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stowage-build/stowage/planner"
 	"github.com/stowage-build/stowage/schema"
@@ -74,6 +75,28 @@ func TestModesThatMeanNothing(t *testing.T) {
 	expect(t, listed(s), "f exec")
 	if s.Dirty {
 		t.Error("dirty")
+	}
+}
+
+// TestEditThatKeepsSizeAndMtime: it makes a set dirty, whatever the repository
+// has git compare.
+func TestEditThatKeepsSizeAndMtime(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"app/f": "1"})
+	name := filepath.Join(dir, "app/f")
+	past := time.Now().Add(-time.Hour)
+	must(t, os.Chtimes(name, past, past))
+	commit(t, dir)
+	git(t, dir, "config", "core.checkStat", "minimal")
+	git(t, dir, "config", "core.trustctime", "false")
+	time.Sleep(1100 * time.Millisecond) // git compares seconds
+	must(t, os.WriteFile(name, []byte("2"), 0o644))
+	must(t, os.Chtimes(name, past, past))
+	time.Sleep(100 * time.Millisecond) // or it is late, and compared in any case
+	s, err := open(t, dir).Set(t.Context(), planner.SourceSpec{Context: "app"})
+	must(t, err)
+	if !s.Dirty {
+		t.Error("clean")
 	}
 }
 
