@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/gofrs/flock"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
@@ -106,7 +107,8 @@ func makeTemporary(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("make a directory for temporary files: %w", err)
 	}
-	return os.Setenv("TMPDIR", dir)
+	// containerd has looked at the environment already.
+	return errors.Join(os.Setenv("TMPDIR", dir), mount.SetTempMountLocation(dir))
 }
 
 // stopServer lets running builds end for a while, then cuts them off.
