@@ -140,6 +140,8 @@ func TestPassing(t *testing.T) {
 		`failed to authorize: failed to fetch anonymous token: Get "https://auth.example/token": dial tcp 192.0.2.1:443: i/o timeout`:                             true,
 		"failed to copy: httpReadSeeker: failed open: unexpected status code https://r.example/v2/x/blobs/sha256:1: 429 Too Many Requests":                        true,
 		"failed to copy: read tcp 192.0.2.1:1->192.0.2.2:443: read: connection reset by peer":                                                                     true,
+		`failed to push r.example/x: failed to do request: Put "http://r.example/v2/x/blobs/uploads/1": dial tcp 192.0.2.1:5000: connect: connection refused`:     true,
+		`failed to push r.example/x: failed to do request: Patch "https://r.example/v2/x/blobs/uploads/1": write tcp 192.0.2.1:1->192.0.2.2:443: broken pipe`:     true,
 		`failed to do request: Head "https://nowhere.example/v2/x/manifests/1": dial tcp: lookup nowhere.example: no such host`:                                   false,
 		`failed to do request: Head "https://r.example/v2/x/manifests/1": tls: failed to verify certificate: x509: certificate signed by unknown authority`:       false,
 		"unexpected status from HEAD request to https://r.example/v2/x/manifests/1: 401 Unauthorized":                                                             false,

@@ -25,7 +25,7 @@ var (
 	// answered matches an answer that containerd did not expect.
 	answered = regexp.MustCompile(`unexpected status(?: code)?(?: from [A-Z]+ request to)? \S+: (\d{3})`)
 	// asked matches a request that had no answer, up to what became of it.
-	asked = regexp.MustCompile(`\b(?:Get|Head|Post) "?https?://\S+: `)
+	asked = regexp.MustCompile(`\b(?:Get|Head|Post|Put|Patch) "?https?://\S+: `)
 	// copied matches an answer that broke off.
 	copied = regexp.MustCompile(`failed to copy: .*(?:EOF|connection reset by peer|i/o timeout)$`)
 	// uncommitted matches what a killed daemon's successor says of a snapshot
