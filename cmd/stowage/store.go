@@ -88,8 +88,9 @@ func storeVerifyCommand(e *env) *cobra.Command {
 		Use:   "verify",
 		Short: "Read and hash everything in the store",
 		Long: `Read and hash everything that the store's index refers to, and list what is
-missing or damaged. The exit code is 1 when anything is. The next stowage apply
-builds damaged images again; those that a registry has, stowage apply --pull
+missing or damaged. The exit code is 1 when anything is. A blob whose content is
+not what its name says is made empty, so that every process knows. The next stowage
+apply builds damaged images again; those that a registry has, stowage apply --pull
 gets from there.`,
 		Example: "  stowage store verify",
 		Args:    cobra.NoArgs,

@@ -112,7 +112,8 @@ func (c *contentStore) stat(dgst digest.Digest) (fs.FileInfo, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if wrong, known := c.wrong[dgst]; known && sameFile(wrong, info) {
+	wrong, known := c.wrong[dgst]
+	if known && sameFile(wrong, info) || info.Size() == 0 && dgst != noContent {
 		return nil, fmt.Errorf("blob %s is damaged: %w", dgst, errdefs.ErrNotFound)
 	}
 	return info, nil
@@ -121,6 +122,20 @@ func (c *contentStore) stat(dgst digest.Digest) (fs.FileInfo, error) {
 // sameFile compares times too, since inodes are used again.
 func sameFile(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// noContent is the digest of the only blob that has nothing in it.
+var noContent = digest.FromBytes(nil)
+
+// spoil has everybody find the blob's file damaged, which has other content than
+// its name says and the right size, so that nobody would know without reading
+// it: it is made empty. In a store that may not be written to this process alone
+// knows.
+func (c *contentStore) spoil(dgst digest.Digest, file fs.FileInfo) {
+	c.distrust(dgst, file)
+	if path, err := c.path(dgst); err == nil {
+		_ = c.disk.empty(path, file)
+	}
 }
 
 // distrust remembers that the blob's file, as it is now, is damaged.
@@ -216,7 +231,8 @@ func (c *contentStore) open(dgst digest.Digest) (*readerAt, error) {
 	return &readerAt{File: f, info: info}, nil
 }
 
-// readerAt is an open blob. The file cannot change: blobs are replaced whole.
+// readerAt is an open blob. The file cannot change, unless it is found to have
+// other content than its name says: blobs are replaced whole.
 type readerAt struct {
 	*os.File
 	info fs.FileInfo

@@ -104,6 +104,35 @@ func (d *disk) rename(from, to string) error {
 	return os.Rename(from, to)
 }
 
+// empty makes the file at path empty, if it is that of info still. It is the
+// file that is opened, and not its name, so that one which has been put in its
+// place meanwhile stays as it is.
+func (d *disk) empty(path string, info fs.FileInfo) (err error) {
+	if err := d.before("empty", path); err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if have, err := f.Stat(); err != nil || !sameFile(have, info) {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	w, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	if have, err := w.Stat(); err != nil || !sameFile(have, info) {
+		return err
+	}
+	return errors.Join(w.Truncate(0), w.Sync(), w.Chmod(0o444))
+}
+
 func (d *disk) remove(path string) error {
 	if err := d.before("remove", path); err != nil {
 		return err

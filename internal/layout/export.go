@@ -282,7 +282,7 @@ func (e *exporter) blob(desc ocispec.Descriptor) error {
 		return fmt.Errorf("write blob %s: %w", desc.Digest, err)
 	}
 	if got := digester.Digest(); got != desc.Digest {
-		e.store.content.distrust(desc.Digest, ra.info)
+		e.store.content.spoil(desc.Digest, ra.info)
 		return fmt.Errorf("blob %s has content %s: stowage apply builds it again, apply --pull gets it from a registry", desc.Digest, got)
 	}
 	return nil

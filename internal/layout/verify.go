@@ -35,6 +35,7 @@ const (
 	// example a truncated one.
 	FaultSize Fault = "size"
 	// FaultContent is a blob whose content has another digest than its name.
+	// Verify makes it empty, so that it is a FaultSize from then on.
 	FaultContent Fault = "content"
 	// FaultMalformed is a blob with the right digest that is not the manifest
 	// or index that its descriptor says it is.
@@ -70,7 +71,7 @@ func (p Problem) String() string {
 
 // Verify reads and hashes everything that index.json refers to, each blob
 // once, and returns what is wrong, in the order of references. Blobs found
-// damaged are no longer taken for existing by this Store: what is built or
+// damaged are no longer taken for existing, by any process: what is built or
 // pulled next replaces them. An error means that the check itself failed.
 func (s *Store) Verify(ctx context.Context) ([]Problem, error) {
 	v := &verifier{store: s, blobs: map[digest.Digest]func() error{}}
@@ -229,7 +230,7 @@ func (s *Store) checkBlob(ctx context.Context, desc ocispec.Descriptor) error {
 		return err
 	}
 	if got := hash.Digest(); got != desc.Digest {
-		s.content.distrust(desc.Digest, file)
+		s.content.spoil(desc.Digest, file)
 		return &blobFault{FaultContent, fmt.Sprintf("blob %s has content %s", desc.Digest, got)}
 	}
 	return nil
