@@ -58,6 +58,10 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	if err != nil {
 		return nil, err
 	}
+	warnings, err := repair(ctx, store)
+	if err != nil {
+		return nil, err
+	}
 	remote, err := w.Registry()
 	if err != nil {
 		return nil, err
@@ -117,7 +121,7 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		CacheAttrs: w.opts.cacheAttrs,
 	}, ports, executor.Options{
 		Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast, Patience: opts.BuilderWait,
-		Offline: plan.Options["offline"] == true,
+		Offline: plan.Options["offline"] == true, Warnings: warnings,
 	})
 	if forgotten := remembered.End(result, w.opts.Now()); forgotten != nil && result != nil {
 		result.Warnings = append(result.Warnings, forgotten.Error())
@@ -128,6 +132,20 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		})
 	}
 	return result, errors.Join(err, record.Close(result))
+}
+
+// repair makes a damaged store sound, as far as it can without building, and
+// says so.
+func repair(ctx context.Context, store Store) (warnings []string, err error) {
+	r, ok := store.(repairer)
+	if !ok {
+		return nil, nil
+	}
+	damage, err := r.Repair(ctx)
+	if damage != nil {
+		warnings = append(warnings, fmt.Sprintf("%v: it was made anew from what it said before its last change", damage))
+	}
+	return warnings, err
 }
 
 // slots is how many builds the builders take at once.

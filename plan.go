@@ -100,7 +100,32 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 	if err != nil {
 		return nil, err
 	}
+	if err := warnOfDamage(plan, store); err != nil {
+		return nil, err
+	}
 	return plan, w.hintRelease(ctx, plan, opts)
+}
+
+// repairer is a store that can tell that it is damaged, as the shipped one.
+type repairer interface {
+	Damage() (damage, err error)
+	Repair(ctx context.Context) (damage, err error)
+}
+
+// warnOfDamage says in the plan that the store has lost what was in it.
+func warnOfDamage(plan *planner.Plan, store Store) error {
+	r, ok := store.(repairer)
+	if !ok {
+		return nil
+	}
+	damage, err := r.Damage()
+	if damage != nil {
+		plan.Diagnostics = append(plan.Diagnostics, planner.Diagnostic{
+			Severity: "warning", Summary: "The store is damaged",
+			Detail: fmt.Sprintf("%v. What it had before its last change is known; stowage apply repairs it, and builds the rest again.", damage),
+		})
+	}
+	return err
 }
 
 // hintRelease remarks that the commit has a release's tag and that none is

@@ -52,6 +52,11 @@ func (s *LocalStore) Dir() string { return s.layout.Dir() }
 // Close gives up what the store holds.
 func (s *LocalStore) Close() error { return s.layout.Close() }
 
+// Damage says what is wrong with the store's index.json; nil is nothing. As
+// long as it is damaged, the store has what it had before the last change.
+// Apply repairs it, and so does whatever adds or removes an image.
+func (s *LocalStore) Damage() (damage, err error) { return s.layout.Damage() }
+
 // Remove removes the images that the patterns match: references, or patterns
 // in which * stands for any characters and ? for any one. It returns their
 // references, sorted. The space is free after Collect. A pattern that matches

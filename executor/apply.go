@@ -53,6 +53,8 @@ type Options struct {
 	// LogTail is how many of the last lines a failure keeps. Less than 1 is
 	// DefaultLogTail.
 	LogTail int
+	// Warnings are of what was found before the run, to be reported with it.
+	Warnings []string
 }
 
 func (o Options) withDefaults() Options {

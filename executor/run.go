@@ -90,6 +90,9 @@ func (r *run) run(ctx context.Context) *Result {
 
 	r.started = r.clock()
 	r.feed.add(Event{Type: EventRunStarted, FormatVersion: EventVersion, Steps: len(r.tasks), Slots: slotsByName(r.ports.Builders)})
+	for _, text := range r.opts.Warnings {
+		r.feed.add(Event{Type: EventWarning, Error: text})
+	}
 	for i, b := range r.ports.Builders {
 		if b.Lost != nil {
 			r.lose(i, b.Lost)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -38,13 +39,18 @@ characters, slashes too, and ? for any one.`,
 	return cmd
 }
 
-// openStore opens the store without a workspace.
-func (e *env) openStore() (*layout.Store, error) {
-	dir := e.store
-	if dir == "" {
-		dir = stowage.DefaultStoreDir(os.LookupEnv)
+// openStore opens the store without a workspace, to read it.
+func (e *env) openStore() (*layout.Store, error) { return layout.Open(e.storeDir()) }
+
+func (e *env) storeDir() string { return cmp.Or(e.store, stowage.DefaultStoreDir(os.LookupEnv)) }
+
+// warnOfDamage says that the store has lost what was in it.
+func (e *env) warnOfDamage(store interface{ Damage() (damage, err error) }) error {
+	damage, err := store.Damage()
+	if damage != nil {
+		fmt.Fprintf(e.stderr, "Warning: %v; this is what it said before its last change. stowage apply repairs it.\n", damage)
 	}
-	return layout.Open(dir)
+	return err
 }
 
 func storeListCommand(e *env) *cobra.Command {
@@ -63,6 +69,9 @@ func storeListCommand(e *env) *cobra.Command {
 				return err
 			}
 			defer store.Close()
+			if err := e.warnOfDamage(store); err != nil {
+				return err
+			}
 			entries, err := store.List(cmd.Context())
 			if err != nil {
 				return err
@@ -88,10 +97,11 @@ func storeVerifyCommand(e *env) *cobra.Command {
 		Use:   "verify",
 		Short: "Read and hash everything in the store",
 		Long: `Read and hash everything that the store's index refers to, and list what is
-missing or damaged. The exit code is 1 when anything is. A blob whose content is
-not what its name says is made empty, so that every process knows. The next stowage
-apply builds damaged images again; those that a registry has, stowage apply --pull
-gets from there.`,
+missing or damaged. The exit code is 1 when anything is. What dead processes left
+half written is named too, and does no harm: stowage store gc removes it. A blob
+whose content is not what its name says is made empty, so that every process knows.
+The next stowage apply repairs the store's index and builds damaged images again;
+those that a registry has, stowage apply --pull gets from there.`,
 		Example: "  stowage store verify",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -104,11 +114,15 @@ gets from there.`,
 			if err != nil {
 				return err
 			}
+			damaged := 0
 			for _, p := range problems {
 				fmt.Fprintln(e.stdout, p)
+				if p.Fault != layout.FaultLeftover {
+					damaged++
+				}
 			}
-			if len(problems) > 0 {
-				return fmt.Errorf("the store %s has %d problems; stowage apply builds again what is damaged, and apply --pull gets what a registry has", store.Dir(), len(problems))
+			if damaged > 0 {
+				return fmt.Errorf("the store %s has %d problems; stowage apply builds again what is damaged, and apply --pull gets what a registry has", store.Dir(), damaged)
 			}
 			fmt.Fprintln(e.stdout, "The store is sound.")
 			return nil

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -19,11 +18,11 @@ import (
 
 // localStore opens the store without a workspace, for what changes it.
 func (e *env) localStore() (*stowage.LocalStore, error) {
-	dir := e.store
-	if dir == "" {
-		dir = stowage.DefaultStoreDir(os.LookupEnv)
+	store, err := stowage.OpenStore(e.storeDir())
+	if err != nil {
+		return nil, err
 	}
-	return stowage.OpenStore(dir)
+	return store, e.warnOfDamage(store)
 }
 
 func storeRemoveCommand(e *env) *cobra.Command {

@@ -51,10 +51,11 @@ func (s *Store) Index(ctx context.Context, ref string) (*ocispec.Index, error) {
 // read; layers are not hashed again, which Verify does.
 //
 // When the index itself is lost, so are all platforms: building again heals it.
+// A damaged index.json may have had any reference: see Damage.
 func (s *Store) Lookup(ctx context.Context, ref string) (*planner.Image, error) {
 	desc, err := s.Resolve(ctx, ref)
 	if errdefs.IsNotFound(err) {
-		return nil, nil
+		return s.unknown()
 	}
 	if err != nil {
 		return nil, err
@@ -91,6 +92,15 @@ func (s *Store) Lookup(ctx context.Context, ref string) (*planner.Image, error) 
 	}
 	slices.Sort(image.Damaged)
 	return image, nil
+}
+
+// unknown is what the store has under a reference that is not in index.json:
+// nothing, unless that is damaged.
+func (s *Store) unknown() (*planner.Image, error) {
+	if damage, err := s.Damage(); damage == nil {
+		return nil, err
+	}
+	return &planner.Image{Manifests: map[string]ocispec.Descriptor{}, Lost: true}, nil
 }
 
 // usedEvery is how exactly it is known when an image was used last.

@@ -122,11 +122,14 @@ func (c *collector) run(ctx context.Context) error {
 	return c.sweep(ctx)
 }
 
-// leftovers removes what dead owners have in the ingest directory, also what
-// lost its lease.
+// leftovers removes what dead processes left: the locks of their builds, and
+// what they have in the ingest directory, also what lost its lease.
 func (c *collector) leftovers() error {
+	if err := c.nodeLocks(); err != nil {
+		return err
+	}
 	disk, root := c.store.disk, filepath.Join(c.store.dir, ingestDir)
-	err := eachStale(root, func(lease *flock.Flock) error {
+	err := eachStale(root, leaseSuffix, func(lease *flock.Flock) error {
 		c.result.Leftovers++
 		if c.opts.DryRun {
 			return nil
@@ -160,6 +163,17 @@ func (c *collector) leftovers() error {
 	return nil
 }
 
+// nodeLocks removes the files of builds whose process has died.
+func (c *collector) nodeLocks() error {
+	return eachStale(filepath.Join(c.store.dir, buildsDir), nodeLockSuffix, func(l *flock.Flock) error {
+		c.result.Leftovers++
+		if c.opts.DryRun {
+			return nil
+		}
+		return c.store.disk.remove(l.Path())
+	})
+}
+
 // lock takes gcFile's lock: nobody pins anything while it is held. It is held
 // for moments.
 func (c *collector) lock(ctx context.Context) (unlock func(), err error) {
@@ -170,6 +184,15 @@ func (c *collector) lock(ctx context.Context) (unlock func(), err error) {
 	return func() { _ = l.Close() }, nil
 }
 
+// load returns what index.json says. What a damaged one has lost may be needed.
+func (c *collector) load() (*catalog, error) {
+	current, err := c.store.index.load()
+	if err == nil && current.damage != nil {
+		return nil, fmt.Errorf("%w; stowage apply repairs it", current.damage)
+	}
+	return current, err
+}
+
 func (c *collector) pins() (*inUse, error) {
 	return readPins(filepath.Join(c.store.dir, ingestDir))
 }
@@ -177,7 +200,7 @@ func (c *collector) pins() (*inUse, error) {
 // drop removes entries of index.json, and reports whether it did. What they
 // need is read before the lock is taken, so that little is read under it.
 func (c *collector) drop(ctx context.Context) (bool, error) {
-	current, err := c.store.index.load()
+	current, err := c.load()
 	if err != nil {
 		return false, err
 	}
@@ -198,7 +221,7 @@ func (c *collector) drop(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if current, err = c.store.index.load(); err != nil {
+	if current, err = c.load(); err != nil {
 		return false, err
 	}
 	gone, err := c.selectFrom(current, used)
@@ -209,7 +232,7 @@ func (c *collector) drop(ctx context.Context) (bool, error) {
 	if len(gone.refs) == 0 {
 		return false, nil
 	}
-	return true, c.store.writeIndexFile(current.without(gone.refs))
+	return true, c.store.writeIndexFile(current, current.without(gone.refs))
 }
 
 // note takes down what is removed from index.json.
@@ -230,7 +253,7 @@ func (c *collector) rehearse(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	current, err := c.store.index.load()
+	current, err := c.load()
 	if err != nil {
 		return err
 	}

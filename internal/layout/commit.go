@@ -3,11 +3,9 @@ package layout
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -140,7 +138,7 @@ func (s *Store) tryPut(ch *change) (ocispec.Descriptor, error) {
 	}
 	old, ok := current.byRef[ch.ref]
 	entry := ch.put(old)
-	if ok && old.Digest == entry.Digest && maps.Equal(old.Annotations, entry.Annotations) {
+	if ok && current.damage == nil && old.Digest == entry.Digest && maps.Equal(old.Annotations, entry.Annotations) {
 		return entry, nil
 	}
 	return entry, s.writeEntries(current, map[string]ocispec.Descriptor{ch.ref: entry})
@@ -216,7 +214,7 @@ func (s *Store) writeIndexes(ctx context.Context, current *catalog, indexes map[
 			changed[ref] = entry
 		}
 	}
-	if len(changed) == 0 {
+	if len(changed) == 0 && current.damage == nil {
 		return descs, nil
 	}
 	return descs, s.writeEntries(current, changed)
@@ -228,22 +226,7 @@ func (s *Store) writeEntries(current *catalog, changed map[string]ocispec.Descri
 	if err := s.disk.syncDir(s.content.blobs); err != nil {
 		return err
 	}
-	return s.writeIndexFile(current.with(changed))
-}
-
-// writeIndexFile replaces index.json. It needs the lock.
-func (s *Store) writeIndexFile(idx *ocispec.Index) error {
-	idx.MediaType = ocispec.MediaTypeImageIndex
-	data, err := json.Marshal(idx)
-	if err != nil {
-		return err
-	}
-	written, err := s.replaceFile(indexFile, data)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Join(s.dir, indexFile), err)
-	}
-	s.index.wrote(idx, written)
-	return nil
+	return s.writeIndexFile(current, current.with(changed))
 }
 
 func (s *Store) writeIndex(ctx context.Context, idx *ocispec.Index) (ocispec.Descriptor, error) {

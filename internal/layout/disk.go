@@ -104,6 +104,14 @@ func (d *disk) rename(from, to string) error {
 	return os.Rename(from, to)
 }
 
+// link gives the file from a second name.
+func (d *disk) link(from, to string) error {
+	if err := d.before("link", to); err != nil {
+		return err
+	}
+	return os.Link(from, to)
+}
+
 // empty makes the file at path empty, if it is that of info still. It is the
 // file that is opened, and not its name, so that one which has been put in its
 // place meanwhile stays as it is.

@@ -9,6 +9,9 @@
 //
 //	oci-layout, index.json, blobs/sha256   as the image layout specification says
 //	ingest/OWNER/                          blobs being written, by one open store each
+//	index.json.previous                    index.json before its last change, for when that is damaged
+//	index.json.damaged                     a damaged one that was replaced, for whoever may want it
+//	builds/                                a locked file for each node that is being built
 //	index.lock                             held while index.json is replaced
 //	gc.lock                                held while pins are noted down, and blobs removed
 //

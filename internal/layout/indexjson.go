@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -16,21 +17,24 @@ import (
 )
 
 // ErrCorrupt is wrapped by errors about an index.json that cannot be read as
-// one. What it held is not known, so nothing is written over it.
-var ErrCorrupt = errors.New("the store's index.json is damaged: restore it from a backup, or move the store's directory away to begin with an empty one")
+// one.
+var ErrCorrupt = errors.New("the store's index.json is damaged")
 
 // catalog is index.json in memory: the entries by reference. It is never
 // changed once made.
 type catalog struct {
 	index *ocispec.Index
 	byRef map[string]ocispec.Descriptor
+	// damage, if not nil, says why index.json could not be read. The entries are
+	// then those from before its last change, as far as these can be read.
+	damage error
 }
 
 // indexCache reads index.json when it has changed. The file is only ever
 // replaced, so holding the open file keeps its inode from being used again:
 // the same inode is the same content.
 type indexCache struct {
-	path string
+	dir string
 
 	mu     sync.Mutex
 	file   *os.File
@@ -38,13 +42,15 @@ type indexCache struct {
 	latest *catalog
 }
 
-// load returns what index.json says now.
+func (c *indexCache) path() string { return filepath.Join(c.dir, indexFile) }
+
+// load returns what index.json says now, or said last when it is damaged.
 func (c *indexCache) load() (*catalog, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, err := os.Stat(c.path)
+	now, err := os.Stat(c.path())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w (%s is missing)", ErrCorrupt, c.path)
+		return c.recover(fmt.Errorf("%w (%s is missing)", ErrCorrupt, c.path()))
 	}
 	if err != nil {
 		return nil, err
@@ -56,7 +62,7 @@ func (c *indexCache) load() (*catalog, error) {
 }
 
 func (c *indexCache) read() (*catalog, error) {
-	f, err := os.Open(c.path)
+	f, err := os.Open(c.path())
 	if err != nil {
 		return nil, err
 	}
@@ -64,12 +70,34 @@ func (c *indexCache) read() (*catalog, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	latest, err := readCatalog(f)
+	data, err := io.ReadAll(f)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w (%s: %w)", ErrCorrupt, c.path, err), f.Close())
+		return nil, errors.Join(err, f.Close())
+	}
+	latest, err := parseCatalog(data)
+	if err != nil {
+		latest, err = c.recover(fmt.Errorf("%w (%s: %w)", ErrCorrupt, c.path(), err))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	c.keep(f, info, latest)
 	return latest, nil
+}
+
+// recover returns the entries from before the last change: none, when they
+// cannot be read either.
+func (c *indexCache) recover(damage error) (*catalog, error) {
+	before := newCatalog(imageindex.New())
+	data, err := os.ReadFile(filepath.Join(c.dir, previousFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if previous, err := parseCatalog(data); err == nil {
+		before = previous
+	}
+	before.damage = damage
+	return before, nil
 }
 
 func (c *indexCache) keep(f *os.File, info fs.FileInfo, latest *catalog) {
@@ -84,7 +112,7 @@ func (c *indexCache) keep(f *os.File, info fs.FileInfo, latest *catalog) {
 func (c *indexCache) wrote(idx *ocispec.Index, written fs.FileInfo) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f, err := os.Open(c.path)
+	f, err := os.Open(c.path())
 	if err != nil {
 		return
 	}
@@ -107,11 +135,7 @@ func (c *indexCache) close() error {
 	return err
 }
 
-func readCatalog(r io.Reader) (*catalog, error) {
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return nil, err
-	}
+func parseCatalog(data []byte) (*catalog, error) {
 	idx, err := imageindex.Parse(data)
 	if err != nil {
 		return nil, err

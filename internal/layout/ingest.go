@@ -135,7 +135,7 @@ func (d *disk) removeOwner(lease *flock.Flock) error {
 // those of a live one, and leaves what it may not remove: that is no reason
 // not to read the store.
 func (d *disk) removeStale(root string) error {
-	return eachStale(root, func(lease *flock.Flock) error {
+	return eachStale(root, leaseSuffix, func(lease *flock.Flock) error {
 		if err := d.removeOwner(lease); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
@@ -143,8 +143,9 @@ func (d *disk) removeStale(root string) error {
 	})
 }
 
-// eachStale calls fn with the locked lease of each dead owner.
-func eachStale(root string, fn func(*flock.Flock) error) error {
+// eachStale calls fn with each file in root that ends in suffix and that its
+// owner, who has died, does not lock any more: it is locked now.
+func eachStale(root, suffix string, fn func(*flock.Flock) error) error {
 	entries, err := os.ReadDir(root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -153,7 +154,7 @@ func eachStale(root string, fn func(*flock.Flock) error) error {
 		return err
 	}
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), leaseSuffix) {
+		if !strings.HasSuffix(e.Name(), suffix) {
 			continue
 		}
 		if err := ifStale(filepath.Join(root, e.Name()), fn); err != nil {

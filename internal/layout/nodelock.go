@@ -15,7 +15,8 @@ import (
 
 const (
 	// buildsDir holds a file for each node that is being built.
-	buildsDir = "builds"
+	buildsDir      = "builds"
+	nodeLockSuffix = ".lock"
 	// nodeLockRetry is how often a node that another process builds is tried.
 	nodeLockRetry = 100 * time.Millisecond
 )
@@ -23,14 +24,15 @@ const (
 // LockNode takes the build of a node for this process: see executor.NodeLocker.
 // It is apart from the layout's own locks, which are held for moments only and
 // never while this one is waited for. The kernel gives it back when the process
-// dies; the file that is left is taken over by whoever comes next.
+// dies; the file that is left is taken over by whoever comes next, or removed
+// by Collect.
 func (s *Store) LockNode(ctx context.Context, ref, platform string) (unlock func(), err error) {
 	dir := filepath.Join(s.dir, buildsDir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("lock the build of %s for %s: %w", ref, platform, err)
 	}
 	name := sha256.Sum256([]byte(ref + "\x00" + platform))
-	path := filepath.Join(dir, hex.EncodeToString(name[:16])+".lock")
+	path := filepath.Join(dir, hex.EncodeToString(name[:16])+nodeLockSuffix)
 	for {
 		l := flock.New(path, flock.SetPermissions(0o644))
 		if _, err := l.TryLockContext(ctx, nodeLockRetry); err != nil {

@@ -78,3 +78,31 @@ func TestLockNodeWaits(t *testing.T) {
 	}
 	unlock()
 }
+
+// TestCollectRemovesNodeLocks: those of the dead, not those that are held.
+func TestCollectRemovesNodeLocks(t *testing.T) {
+	s, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	unlock, err := s.LockNode(t.Context(), "r.example/app:1", "linux/amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	builds := filepath.Join(s.Dir(), buildsDir)
+	if err := os.WriteFile(filepath.Join(builds, "dead"+nodeLockSuffix), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, dry := range []bool{true, false} {
+		result, err := s.Collect(t.Context(), CollectOptions{DryRun: dry})
+		if err != nil || result.Leftovers != 1 {
+			t.Errorf("collected %+v, %v; want one leftover", result, err)
+		}
+	}
+	left, err := os.ReadDir(builds)
+	if err != nil || len(left) != 1 || left[0].Name() == "dead"+nodeLockSuffix {
+		t.Errorf("left %v, %v; want the lock that is held", left, err)
+	}
+}

@@ -87,7 +87,7 @@ func (s *Store) remove(ctx context.Context, patterns []string) ([]string, error)
 			gone[list] = true
 		}
 	}
-	return refs, s.writeIndexFile(current.without(gone))
+	return refs, s.writeIndexFile(current, current.without(gone))
 }
 
 // listsAbout returns the reference of the list of artifacts about what ref

@@ -23,6 +23,11 @@ const (
 	indexFile = "index.json"
 	lockFile  = "index.lock"
 	gcFile    = "gc.lock"
+
+	// previousFile is index.json as it was before its last change, damagedFile
+	// one that could not be read and was replaced.
+	previousFile = "index.json.previous"
+	damagedFile  = "index.json.damaged"
 )
 
 // createTimeout bounds the wait for another process that is creating the
@@ -43,8 +48,8 @@ type Store struct {
 var _ executor.Store = (*Store)(nil)
 
 // Open opens the layout in dir, creating what is missing of it, and removes
-// what processes that are gone left half written. A directory whose index.json
-// is lost or unreadable is an error: it is never replaced by an empty one.
+// what processes that are gone left half written. When index.json is lost or
+// cannot be read, the store has what it had before the last change: see Damage.
 func Open(dir string) (*Store, error) { return openOn(dir, &disk{}) }
 
 func openOn(dir string, d *disk) (*Store, error) {
@@ -53,7 +58,7 @@ func openOn(dir string, d *disk) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	s := &Store{dir: dir, disk: d}
-	s.index.path = filepath.Join(dir, indexFile)
+	s.index.dir = dir
 	s.commits.turn = make(chan struct{}, 1)
 	s.content = newContentStore(dir, d)
 	if err := s.initialise(); err != nil {
@@ -101,7 +106,7 @@ func (s *Store) initialise() error {
 		return err
 	}
 	defer unlock()
-	if _, err := os.Stat(s.index.path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(s.index.path()); errors.Is(err, fs.ErrNotExist) {
 		data, _, err := imageindex.Marshal(imageindex.New())
 		if err != nil {
 			return err

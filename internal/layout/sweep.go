@@ -14,7 +14,7 @@ const sweepBatch = 64
 // sweep removes the blobs that neither index.json nor a live owner needs, some
 // at a time: in between, others go on.
 func (c *collector) sweep(ctx context.Context) error {
-	current, err := c.store.index.load()
+	current, err := c.load()
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (c *collector) removeBatch(ctx context.Context, batch []digest.Digest, size
 	if err != nil {
 		return err
 	}
-	current, err := c.store.index.load()
+	current, err := c.load()
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ type Fault string
 // The faults that Verify finds.
 const (
 	// FaultIndexFile is an index.json that is missing or cannot be read as
-	// one. Nothing else can be said of such a store.
+	// one. The rest is said of the entries from before its last change.
 	FaultIndexFile Fault = "index_file"
 	// FaultMissing is a blob that something refers to and that is not there.
 	FaultMissing Fault = "missing"
@@ -78,11 +78,11 @@ func (s *Store) Verify(ctx context.Context) ([]Problem, error) {
 	v.group, v.ctx = errgroup.WithContext(ctx)
 	v.group.SetLimit(runtime.GOMAXPROCS(0))
 	c, err := s.pinned(ctx)
-	if errors.Is(err, ErrCorrupt) {
-		v.problems = append(v.problems, Problem{Fault: FaultIndexFile, What: err.Error()})
-		c = newCatalog(imageindex.New())
-	} else if err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("verify the store: %w", err)
+	}
+	if c.damage != nil {
+		v.problems = append(v.problems, Problem{Fault: FaultIndexFile, What: c.damage.Error()})
 	}
 	for _, desc := range c.index.Manifests {
 		v.group.Go(func() error { return v.entry(desc) })
@@ -185,7 +185,7 @@ func (v *verifier) blob(desc ocispec.Descriptor) error {
 
 // leftovers reports what dead processes left.
 func (v *verifier) leftovers(root string) error {
-	return eachStale(root, func(lease *flock.Flock) error {
+	return eachStale(root, leaseSuffix, func(lease *flock.Flock) error {
 		v.problems = append(v.problems, Problem{Fault: FaultLeftover, What: "half written content of a process that is gone: " + lease.Path()})
 		return nil
 	})
