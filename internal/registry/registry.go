@@ -57,6 +57,9 @@ type Options struct {
 	// RetryInterval and Tries default to the constants of those names.
 	RetryInterval time.Duration
 	Tries         int
+	// StallLimit is how long a host may send or take nothing in the midst of a
+	// content; 0 is DefaultStallLimit. Then the transfer is begun anew.
+	StallLimit time.Duration
 	// Waiting is told, once, of a host that is slow to give its first answer;
 	// it may be called by any goroutine. nil is nobody.
 	Waiting func(host string)
@@ -86,6 +89,7 @@ type Registry struct {
 	keychain authn.Keychain
 	hosts    map[string]HostConfig
 	agent    string
+	stall    time.Duration
 	waiting  func(host string)
 	pools    *pools
 	retry    retryPolicy
@@ -109,6 +113,7 @@ func New(opts Options) (*Registry, error) {
 		keychain: opts.Keychain,
 		hosts:    map[string]HostConfig{},
 		agent:    opts.UserAgent,
+		stall:    opts.StallLimit,
 		waiting:  opts.Waiting,
 		pools:    pools,
 		retry: retryPolicy{
@@ -179,7 +184,7 @@ func (r *Registry) session(reg name.Registry) *session {
 			registry: reg,
 			keychain: r.keychain,
 			transport: newTransport(transportOptions{
-				base: r.pools.of(host), host: host, config: config, retry: r.retry, agent: r.agent, waiting: r.waiting,
+				base: r.pools.of(host), host: host, config: config, retry: r.retry, agent: r.agent, stall: r.stall, waiting: r.waiting,
 			}),
 			clients: map[string]*http.Client{},
 		}

@@ -165,7 +165,7 @@ func temporaryFault(err error) bool {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // url.Error is a net.Error whatever is in it
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || untrusted(err) {
+	if errors.Is(err, context.Canceled) || untrusted(err) {
 		return false
 	}
 	if silent, ok := errors.AsType[*silentError](err); ok {
@@ -174,8 +174,8 @@ func temporaryFault(err error) bool {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return !dns.IsNotFound
 	}
-	if _, ok := errors.AsType[net.Error](err); ok {
-		return true
+	if fault, ok := errors.AsType[net.Error](err); ok {
+		return fault != context.DeadlineExceeded // as timeouts of connections call themselves too
 	}
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }

@@ -1,10 +1,12 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -112,5 +114,25 @@ func TestIsLoopback(t *testing.T) {
 		if isLoopback(host) != want {
 			t.Errorf("%s: loopback is %v, want %v", host, !want, want)
 		}
+	}
+}
+
+// TestTimeoutsOfConnections: they call themselves a context's deadline, and
+// may pass all the same.
+func TestTimeoutsOfConnections(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(100 * time.Millisecond) }))
+	defer server.Close()
+	client := &http.Client{Transport: &http.Transport{ResponseHeaderTimeout: time.Millisecond}}
+	if _, err := client.Get(server.URL); err == nil || !temporary(err) {
+		t.Errorf("%v is not tried again", err)
+	}
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := http.DefaultClient.Do(req); err == nil || temporary(err) {
+		t.Errorf("%v is tried again", err)
 	}
 }

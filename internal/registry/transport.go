@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sync/semaphore"
@@ -21,6 +22,7 @@ type transportOptions struct {
 	config HostConfig
 	retry  retryPolicy
 	agent  string
+	stall  time.Duration
 	// waiting is told of hosts that are slow to give their first answer.
 	waiting func(host string)
 }
@@ -30,7 +32,7 @@ type transportOptions struct {
 func newTransport(o transportOptions) http.RoundTripper {
 	plain := o.config.Insecure || isLoopback(o.host)
 	limited := &limitTransport{
-		inner: newAnswerTransport(o.base, plain, o.waiting),
+		inner: newAnswerTransport(&stallTransport{o.base, cmp.Or(o.stall, DefaultStallLimit)}, plain, o.waiting),
 		slots: semaphore.NewWeighted(int64(cmp.Or(o.config.Limit, DefaultLimit))),
 		rate:  rate.NewLimiter(rate.Inf, 1),
 	}
