@@ -18,6 +18,7 @@ type options struct {
 	sizes                            measure.Numbers
 	rounds, bakeRounds               int
 	registry, changes, bake, shipped int
+	instructions                     bool
 }
 
 func main() {
@@ -29,7 +30,11 @@ func main() {
 	flag.IntVar(&o.changes, "changes", 1000, "the largest number of packages with changes to build")
 	flag.IntVar(&o.bake, "bake", 1000, "the largest number of packages that bake is given")
 	flag.IntVar(&o.shipped, "default", 100, "the largest number of packages that bake is given as it is shipped")
+	flag.BoolVar(&o.instructions, "run", false, "give each package a RUN, which nothing but bake's first build executes; nothing is changed then")
 	flag.Parse()
+	if o.instructions {
+		o.changes = 0
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, os.Stdout, o); err != nil {
@@ -67,7 +72,9 @@ func run(ctx context.Context, out io.Writer, o options) error {
 		results = append(results, res)
 	}
 	printIdle(out, results)
-	printChanges(out, results)
+	if o.changes > 0 {
+		printChanges(out, results)
+	}
 	printGrowth(out, results)
 	return nil
 }

@@ -57,6 +57,11 @@ func (w *workspace) prepare(ctx context.Context, n int) (err error) {
 	}
 	shape := monorepo.Usual(n)
 	shape.Registry, shape.Platforms = w.registry.Host+"/bench", []string{"linux/" + runtime.GOARCH}
+	if w.instructions {
+		if shape.Program, err = programs.Busybox(); err != nil {
+			return err
+		}
+	}
 	if w.packages, err = monorepo.Write(ctx, w.root, shape); err != nil {
 		return err
 	}
