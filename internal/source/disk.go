@@ -73,10 +73,14 @@ func (r *reader) read(ctx context.Context, e *entry) error {
 	}
 	switch kind(&st) {
 	case syscall.S_IFREG:
-		e.Type, e.Size = planner.FileRegular, st.Size
-		if st.Mode&0o100 != 0 {
-			e.Type = planner.FileExecutable
+		link, err := r.setMode(ctx, e, &st)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", e.rel, err)
 		}
+		if link {
+			break
+		}
+		e.Size = st.Size
 		sum, err := r.cache.get(e.rel, e.Origin, stamp(&st), &r.next)
 		if err != nil {
 			return fmt.Errorf("hash %s: %w", e.rel, err)

@@ -18,17 +18,13 @@ type repository struct{ dir string }
 // findRepository returns dir as a directory of the work tree that it is in,
 // nil when it is in none.
 func findRepository(dir string) (*repository, error) {
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
-			if _, err := exec.LookPath("git"); err != nil {
-				return nil, fmt.Errorf("%s is in a git work tree and git is not installed; install git", dir)
-			}
-			return &repository{dir}, nil
-		}
-		if at == filepath.Dir(at) {
-			return nil, nil
-		}
+	if workTree(dir) == "" {
+		return nil, nil
 	}
+	if _, err := exec.LookPath("git"); err != nil {
+		return nil, fmt.Errorf("%s is in a git work tree and git is not installed; install git", dir)
+	}
+	return &repository{dir}, nil
 }
 
 // output is what a git process wrote.

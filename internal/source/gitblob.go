@@ -1,13 +1,13 @@
 package source
 
 import (
+	"context"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"hash"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,13 +18,25 @@ import (
 // (git-update-index(1), --assume-unchanged and --skip-worktree; sparse
 // checkouts use the latter). object is "MODE ID". A file that git's filters
 // would convert counts as changed.
-func (r *repository) compare(name, object string) state {
-	full := filepath.Join(r.dir, filepath.FromSlash(name))
-	info, err := os.Lstat(full)
-	if err != nil || info.IsDir() || !r.owns(name) {
-		return absent
+func (l *gitLister) compare(ctx context.Context, name, object string) (state, error) {
+	full := filepath.Join(l.dir, filepath.FromSlash(name))
+	var st syscall.Stat_t
+	if lstat(full, &st) != nil || kind(&st) == syscall.S_IFDIR || !l.owns(name) {
+		return absent, nil
 	}
-	return compareObject(full, info, object)
+	mode, id, _ := strings.Cut(object, " ")
+	if have, err := blobID(full, &st, len(id)); err != nil || have != id {
+		return changed, nil
+	}
+	onDisk := fileMode(&st)
+	if onDisk == mode {
+		return unchanged, nil
+	}
+	d, err := l.doubted.get(ctx, l.repository.doubts)
+	if err != nil || d.mode(onDisk, mode) != mode {
+		return changed, err
+	}
+	return unchanged, nil
 }
 
 // owns reports whether a path is in the work tree by no symlink: git tracks
@@ -35,31 +47,11 @@ func (r *repository) owns(name string) bool {
 	return err == nil && resolved == parent
 }
 
-// compareObject compares a file with an object of git's, "MODE ID".
-func compareObject(full string, info fs.FileInfo, object string) state {
-	mode, id, _ := strings.Cut(object, " ")
-	if have, err := blobID(full, info, len(id)); err != nil || have != id || gitMode(info) != mode {
-		return changed
-	}
-	return unchanged
-}
-
-// gitMode is the mode that git's index has for a file.
-func gitMode(info fs.FileInfo) string {
-	switch {
-	case info.Mode()&fs.ModeSymlink != 0:
-		return "120000"
-	case info.Mode()&0o100 != 0:
-		return "100755"
-	}
-	return "100644"
-}
-
 // blobID is the id of a file's content as a git object, of so many hex digits:
 // see gitformat-pack(5), "Object names".
-func blobID(full string, info fs.FileInfo, digits int) (string, error) {
+func blobID(full string, st *syscall.Stat_t, digits int) (string, error) {
 	h := newObjectHash(digits)
-	if info.Mode()&fs.ModeSymlink != 0 {
+	if kind(st) == syscall.S_IFLNK {
 		link, err := os.Readlink(full)
 		fmt.Fprintf(h, "blob %d\x00%s", len(link), link)
 		return hex.EncodeToString(h.Sum(nil)), err
@@ -69,7 +61,7 @@ func blobID(full string, info fs.FileInfo, digits int) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	fmt.Fprintf(h, "blob %d\x00", info.Size())
+	fmt.Fprintf(h, "blob %d\x00", st.Size)
 	_, err = io.Copy(h, f)
 	return hex.EncodeToString(h.Sum(nil)), err
 }

@@ -71,14 +71,14 @@ func (r *repository) ask(ctx context.Context) (a answers, inside bool, err error
 // list returns what git tracks and what it neither tracks nor ignores, with
 // what is in submodules and nested repositories.
 func (r *repository) list(ctx context.Context, a answers, omit omitted) (*gitLister, error) {
-	l := &gitLister{repository: r, prefix: a.prefix, omit: omit, differing: map[string]state{}}
+	l := &gitLister{repository: r, prefix: a.prefix, omit: omit, differing: map[string]item{}}
 	l.readStatus(a.status.stdout)
 	l.readWarnings(a.status.stderr)
-	if err := l.readIndex(a.index.stdout); err != nil {
+	if err := l.readIndex(ctx, a.index.stdout); err != nil {
 		return nil, err
 	}
-	for name, st := range l.differing {
-		l.more = append(l.more, item{path: name, state: st})
+	for _, i := range l.differing {
+		l.more = append(l.more, i)
 	}
 	if err := l.addNested(ctx); err != nil {
 		return nil, err
@@ -96,8 +96,9 @@ type gitLister struct {
 	items  []item // in the order of the index, which is sorted
 	more   []item // in no order
 	// differing are tracked paths that are not as in HEAD.
-	differing map[string]state
+	differing map[string]item
 	nested    []nested
+	doubted   lazy[doubts]
 }
 
 // nested is a repository in the work tree of another.
@@ -135,9 +136,9 @@ func (l *gitLister) readStatus(out string) {
 		case kind == "?":
 			l.addUntracked(name)
 		case kind == "1" && strings.Contains(parts[0], "D"):
-			l.differing[name] = absent
+			l.differing[name] = item{path: name, state: absent}
 		default:
-			l.differing[name] = changed
+			l.differing[name] = item{path: name, state: changed}
 		}
 	}
 }
@@ -151,7 +152,7 @@ func (l *gitLister) addUntracked(name string) {
 		l.nested = append(l.nested, nested{dir, true})
 		return
 	}
-	l.more = append(l.more, item{path: name, state: changed})
+	l.more = append(l.more, item{path: name, state: changed, object: newFile})
 }
 
 // readWarnings finds directories that git could not look into: it goes on
@@ -170,7 +171,7 @@ func (l *gitLister) readWarnings(text string) {
 }
 
 // readIndex reads git ls-files -v --stage.
-func (l *gitLister) readIndex(out string) error {
+func (l *gitLister) readIndex(ctx context.Context, out string) error {
 	if out == "" {
 		return nil
 	}
@@ -180,23 +181,32 @@ func (l *gitLister) readIndex(out string) error {
 		if !ok {
 			return fmt.Errorf("git ls-files in %s: unexpected line %q", l.dir, record)
 		}
-		st, differs := unchanged, false
+		at, differs := item{path: name}, false
 		if len(l.differing) > 0 {
-			st, differs = l.differing[name]
+			if at, differs = l.differing[name]; !differs {
+				at.path = name
+			}
 		}
+		at.object = object
 		switch {
 		case strings.HasPrefix(object, modeSubmodule):
 			delete(l.differing, name)
 			l.addSubmodule(name, differs)
-		case differs && (st == absent || tag == 'H' || tag == 'M'):
+		case differs && (at.state == absent || tag == 'H' || tag == 'M'):
+			l.differing[name] = at
 		case tag == 'S' || tag >= 'a':
 			delete(l.differing, name)
-			if onDisk := l.compare(name, object); onDisk != unchanged || !differs {
-				st = onDisk
+			onDisk, err := l.compare(ctx, name, object)
+			if err != nil {
+				return err
 			}
-			l.items = append(l.items, item{name, st, object})
+			if onDisk != unchanged || !differs {
+				at.state = onDisk
+			}
+			l.items = append(l.items, at)
 		default:
-			l.items = append(l.items, item{name, unchanged, object})
+			at.state = unchanged
+			l.items = append(l.items, at)
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -21,27 +20,22 @@ func (t *Tree) changedLate(ctx context.Context, full string, st *syscall.Stat_t,
 	if looked == nil || !stamp(st).since(*looked) {
 		return false, nil
 	}
-	info, err := os.Lstat(full)
-	if err != nil {
-		return true, nil
-	}
 	mode, id, _ := strings.Cut(object, " ")
-	have, err := blobID(full, info, len(id))
+	have, err := blobID(full, st, len(id))
 	if err != nil {
 		return true, nil
 	}
 	r := &repository{filepath.Dir(full)}
 	if have != id {
-		if kind(st) != syscall.S_IFREG {
+		if kind(st) != syscall.S_IFREG || mode == modeSymlink {
 			return true, nil
 		}
 		if have, err = r.stored(ctx, filepath.Base(full)); have != id || err != nil {
 			return true, err
 		}
 	}
-	if now := gitMode(info); now != mode {
-		honest, err := r.trustsModes(ctx)
-		return honest || now[:3] != mode[:3], err
+	if now, err := t.mode(ctx, full, st, mode); now != mode || err != nil {
+		return true, err
 	}
 	var again syscall.Stat_t // what has been compared is what has been read
 	return lstat(full, &again) != nil || stamp(&again) != stamp(st), nil
@@ -51,11 +45,4 @@ func (t *Tree) changedLate(ctx context.Context, full string, st *syscall.Stat_t,
 func (r *repository) stored(ctx context.Context, name string) (string, error) {
 	out, err := r.run(ctx, "hash-object", "--", name)
 	return strings.TrimSpace(out.stdout), err
-}
-
-// trustsModes reports whether executable bits mean anything here
-// (git-config(1), core.fileMode).
-func (r *repository) trustsModes(ctx context.Context) (bool, error) {
-	out, err := r.run(ctx, "config", "--type=bool", "--default=true", "core.fileMode")
-	return strings.TrimSpace(out.stdout) != "false", err
 }

@@ -59,25 +59,6 @@ func relink(t *testing.T, dir, name, target string) {
 	must(t, os.Symlink(target, filepath.Join(dir, name)))
 }
 
-// TestModesThatMeanNothing: where git does not look at executable bits they do
-// not make a set dirty, whenever the file was written.
-func TestModesThatMeanNothing(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, map[string]string{"app/f": "1"})
-	commit(t, dir)
-	git(t, dir, "config", "core.fileMode", "false")
-	tree := open(t, dir)
-	_, err := tree.Set(t.Context(), planner.SourceSpec{Context: "."})
-	must(t, err)
-	must(t, os.Chmod(filepath.Join(dir, "app/f"), 0o755))
-	s, err := tree.Set(t.Context(), planner.SourceSpec{Context: "app"})
-	must(t, err)
-	expect(t, listed(s), "f exec")
-	if s.Dirty {
-		t.Error("dirty")
-	}
-}
-
 // TestEditThatKeepsSizeAndMtime: it makes a set dirty, whatever the repository
 // has git compare.
 func TestEditThatKeepsSizeAndMtime(t *testing.T) {

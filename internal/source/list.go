@@ -38,9 +38,17 @@ const (
 type item struct {
 	path  string // slash-separated, relative to the listed directory
 	state state
-	// object is "MODE ID" of an unchanged file in git's index, else "".
+	// object is "MODE ID" of a file in git's index. Of one that git would add
+	// it is the mode of new files, and else "".
 	object string
 }
+
+// newFile is the object of a file that git does not have and would add.
+const newFile = modeRegular
+
+// indexed is the mode that git's index has for the file, "" where git has no
+// say.
+func (i *item) indexed() string { return i.object[:min(len(i.object), len(modeRegular))] }
 
 // found is the object of a file that git found as it is in HEAD.
 func (i *item) found() string {
@@ -81,13 +89,19 @@ func (l *listing) below(dir string) (items []item, prefix string) {
 	return l.items[start : start+end], prefix
 }
 
-// unchanged returns the item of a file that is on disk as it is in HEAD.
-func (l *listing) unchanged(name string) (item, bool) {
+// item returns the item of a path.
+func (l *listing) item(name string) (item, bool) {
 	i, found := slices.BinarySearchFunc(l.items, name, compareItem)
-	if !found || l.items[i].state != unchanged {
+	if !found {
 		return item{}, false
 	}
 	return l.items[i], true
+}
+
+// unchanged returns the item of a file that is on disk as it is in HEAD.
+func (l *listing) unchanged(name string) (item, bool) {
+	i, found := l.item(name)
+	return i, found && i.state == unchanged
 }
 
 func compareItem(i item, name string) int { return strings.Compare(i.path, name) }

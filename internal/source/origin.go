@@ -22,6 +22,8 @@ type origin interface {
 	files(ctx context.Context, dir string, prune func(dir string) bool) (found, error)
 	// differs reports whether a file is not as in HEAD.
 	differs(ctx context.Context, rel string) (bool, error)
+	// indexed is the mode that git's index has for a file: see item.
+	indexed(ctx context.Context, rel string) (string, error)
 	// examine finds out what each of a few entries is. Of several errors it
 	// returns that of the first.
 	examine(ctx context.Context, entries []entry) error

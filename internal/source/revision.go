@@ -248,6 +248,9 @@ func (r *Revision) content(ctx context.Context, rel string) ([]byte, error) {
 // differs: nothing does.
 func (r *Revision) differs(context.Context, string) (bool, error) { return false, nil }
 
+// indexed is of no use: a commit has nothing but git's own modes.
+func (r *Revision) indexed(context.Context, string) (string, error) { return "", nil }
+
 // files lists a directory at the commit.
 func (r *Revision) files(ctx context.Context, dir string, prune func(dir string) bool) (found, error) {
 	at := r.inRepository(dir)

@@ -117,7 +117,7 @@ func (r *Revision) examineTwin(ctx context.Context, n *node, e *entry) (bool, er
 	if twin, err := r.hasTwin(ctx, n); !twin || err != nil {
 		return false, err
 	}
-	onDisk := entry{File: planner.File{Path: e.Path}, rel: e.rel, object: n.object}
+	onDisk := entry{File: planner.File{Path: e.Path}, rel: e.rel, object: n.object, indexed: n.object[:len(modeRegular)]}
 	if err := r.tree.readEntry(ctx, &onDisk); err != nil || onDisk.gone || onDisk.late {
 		return false, ctx.Err() // it has changed since git looked
 	}

@@ -107,9 +107,6 @@ func (l lister) nodes(ctx context.Context) ([]*node, error) {
 	return append(found, below...), err
 }
 
-// modeSubmodule is the mode that git has for a submodule.
-const modeSubmodule = "160000"
-
 // node reads a line of git ls-tree: "MODE TYPE ID<tab>PATH". The node of a
 // submodule has no objects yet.
 func (l lister) node(record string) (*node, error) {

@@ -118,7 +118,8 @@ type scan struct {
 type taken struct {
 	path      string
 	full      string // as the listing has it; not of a directory that is not in it
-	object    string // as in item
+	object    string // as in item, of an unchanged file
+	indexed   string // as in item
 	directory bool   // an empty one
 	differs   bool   // not as in HEAD
 }
@@ -172,7 +173,7 @@ func (s *scan) visit(name string, at *item) error {
 	case at.state == closed:
 		return mistake("the directory %s may not be read; change its permissions or leave it out with .dockerignore", name)
 	default:
-		s.taken = append(s.taken, taken{path: name, full: at.path, object: at.found(), directory: at.state == hollow, differs: at.state == changed})
+		s.taken = append(s.taken, taken{path: name, full: at.path, object: at.found(), indexed: at.indexed(), directory: at.state == hollow, differs: at.state == changed})
 	}
 	return nil
 }

@@ -113,8 +113,10 @@ type entry struct {
 	rel string // on disk, relative to the root
 	// object is "MODE ID" of what git has, if it found the file as in HEAD.
 	object string
-	gone   bool // it was listed, and is not there any more
-	late   bool // it has changed since git looked
+	// indexed is the mode that git's index has for it: see item.
+	indexed string
+	gone    bool // it was listed, and is not there any more
+	late    bool // it has changed since git looked
 }
 
 // addDirectory adds the files below a root-relative directory at to.
@@ -139,7 +141,7 @@ func (b *builder) addDirectory(ctx context.Context, dir, to string, include, exc
 	for i := range s.taken {
 		t := &s.taken[i]
 		b.dirty = b.dirty || t.differs
-		e := entry{File: planner.File{Path: join(to, t.path)}, rel: t.full, object: t.object}
+		e := entry{File: planner.File{Path: join(to, t.path)}, rel: t.full, object: t.object, indexed: t.indexed}
 		if !f.rooted {
 			e.rel = join(dir, t.path)
 		}
@@ -174,7 +176,11 @@ func (b *builder) addSource(ctx context.Context, s schema.Source, allowOutside b
 		if to == "." {
 			to = path.Base(s.Path)
 		}
-		b.entries = append(b.entries, entry{File: planner.File{Path: to}, rel: at.rel})
+		indexed, err := b.indexed(ctx, at.rel)
+		if err != nil {
+			return err
+		}
+		b.entries = append(b.entries, entry{File: planner.File{Path: to}, rel: at.rel, indexed: indexed})
 		b.compare = append(b.compare, at.rel)
 		return nil
 	}

@@ -44,6 +44,7 @@ type Tree struct {
 	listings memo[*listing]           // by absolute directory
 	sets     memo[*planner.SourceSet] // by specification
 	answers  memo[string]             // of git, by question
+	doubted  memo[doubts]             // by absolute directory
 	revision lazy[string]
 	blobs    blobs // of revisions
 }
@@ -143,10 +144,33 @@ func specKey(spec planner.SourceSpec) string {
 	return key.String()
 }
 
-// locate follows the symlinks of a path on disk. Mostly there are none: then
-// one look is enough, at what is at its end.
-func (t *Tree) locate(_ context.Context, name, what string) (located, error) {
-	rel := path.Clean(name)
+// locate follows the symlinks of a path on disk, and at its end what git has
+// as one.
+func (t *Tree) locate(ctx context.Context, name, what string) (located, error) {
+	at := name
+	for range maxLinks {
+		found, err := t.locateLinks(at, name, what)
+		if err != nil || !found.mode.IsRegular() {
+			return found, err
+		}
+		target, is, err := t.standsIn(ctx, found.rel)
+		switch {
+		case err != nil:
+			return located{}, fmt.Errorf("read %s %s: %w", what, name, err)
+		case !is:
+			return found, nil
+		case filepath.IsAbs(target):
+			return t.locateOnDisk(target, name, what)
+		}
+		at = path.Join(parent(found.rel), target)
+	}
+	return located{}, fmt.Errorf("read %s %s: %w", what, name, syscall.ELOOP)
+}
+
+// locateLinks follows the symlinks of a path on disk, which is called name.
+// Mostly there are none: then one look is enough, at what is at its end.
+func (t *Tree) locateLinks(at, name, what string) (located, error) {
+	rel := path.Clean(at)
 	if filepath.IsLocal(rel) && t.folders.real(t, parent(rel)) {
 		var st syscall.Stat_t
 		err := lstat(t.at(rel), &st)
@@ -160,7 +184,7 @@ func (t *Tree) locate(_ context.Context, name, what string) (located, error) {
 			return located{rel, 0}, nil
 		}
 	}
-	return t.locateOnDisk(t.at(name), name, what)
+	return t.locateOnDisk(t.at(at), name, what)
 }
 
 // locateOnDisk follows the symlinks of an absolute path.
@@ -193,6 +217,8 @@ func (t *Tree) direct(_ context.Context, rel string) (content []byte, known bool
 	}
 	content, regular, err := readFile(t.at(rel))
 	switch {
+	case err == nil && t.git != nil && mayStandIn(content):
+		return nil, false, nil
 	case err == nil:
 		return content, regular, nil
 	case errors.Is(err, fs.ErrNotExist):
@@ -212,15 +238,11 @@ func (t *Tree) content(_ context.Context, rel string) ([]byte, error) {
 
 // differs compares with HEAD as git does.
 func (t *Tree) differs(ctx context.Context, rel string) (bool, error) {
-	l, dir, err := t.listing(ctx, path.Dir(rel))
-	if err != nil {
+	i, inGit, err := t.item(ctx, rel)
+	if err != nil || !inGit {
 		return false, err
 	}
-	if !l.git {
-		return false, nil
-	}
-	i, found := l.unchanged(join(dir, path.Base(rel)))
-	if !found {
+	if i.found() == "" {
 		return true, nil // it may be one that git ignores
 	}
 	var st syscall.Stat_t
@@ -229,6 +251,23 @@ func (t *Tree) differs(ctx context.Context, rel string) (bool, error) {
 		return true, nil
 	}
 	return t.changedLate(ctx, full, &st, i.object)
+}
+
+// item is what git's listing has at a path, the zero item when that is
+// nothing. It is false outside git.
+func (t *Tree) item(ctx context.Context, rel string) (i item, inGit bool, err error) {
+	l, dir, err := t.listing(ctx, path.Dir(rel))
+	if err != nil || !l.git {
+		return item{}, false, err
+	}
+	i, _ = l.item(join(dir, path.Base(rel)))
+	return i, true, nil
+}
+
+// indexed is the mode that git's index has for a file.
+func (t *Tree) indexed(ctx context.Context, rel string) (string, error) {
+	i, _, err := t.item(ctx, rel)
+	return i.indexed(), err
 }
 
 func isOutside(rel string) bool { return rel == ".." || strings.HasPrefix(rel, "../") }
