@@ -33,7 +33,7 @@ func TestAllocations(t *testing.T) {
 		most float64 // a package
 		do   func()
 	}{
-		{"resolving", 206, func() {
+		{"resolving", 211, func() {
 			if _, _, err := planner.Resolve(t.Context(), ws, opts); err != nil {
 				t.Fatal(err)
 			}

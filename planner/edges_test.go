@@ -251,10 +251,11 @@ func TestResolveArgumentOfAnotherReference(t *testing.T) {
 // What a build is told about itself does not reach the names of its bases, so
 // that it is built on what was planned.
 func TestArgumentsOfNamesAreNotTold(t *testing.T) {
-	files := inline(map[string]string{"app": from("ARG REVISION=3.20", "FROM alpine:$REVISION", "ARG SOURCE")})
+	files := inline(map[string]string{"app": from("ARG REVISION=3.20", "ARG GOPKGVERSION=1", "FROM alpine:$REVISION", "ARG SOURCE",
+		"ARG REVISION", "ARG GOPKGVERSION")})
 	withAnalyzers(t, func(t *testing.T, d planner.Dockerfiles) {
 		s := newSetup(t, files)
 		s.dockerfiles = d
-		equal(t, "arguments", s.resolve().Package("app").DockerfileArgs, []string{"SOURCE"})
+		equal(t, "arguments", s.resolve().Package("app").DockerfileArgs, []string{"GOPKGVERSION", "SOURCE"})
 	})
 }

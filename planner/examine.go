@@ -154,7 +154,7 @@ func (r *resolver) readImages(p *Package, t triggers) ([]imageUse, hcl.Diagnosti
 			diags = append(diags, dockerfileDiagnostic(p, err))
 			break // the other platforms would say the same
 		}
-		p.DockerfileArgs, p.nameArgs, p.frontend = without(df.Args, df.NameArgs), df.NameArgs, df.Syntax
+		p.DockerfileArgs, p.nameArgs, p.frontend = without(df.Args, df.NameArgs, df.FromArgs), df.NameArgs, df.Syntax
 		p.nodes[platform] = &nodeUses{onBuild: df.OnBuild, runs: r.runs(p, platform, df, t[platform])}
 		bound := r.bound(p, platform, t[platform])
 		for _, use := range df.Images {
@@ -164,12 +164,14 @@ func (r *resolver) readImages(p *Package, t triggers) ([]imageUse, hcl.Diagnosti
 	return uses, diags
 }
 
-// without is names less those in others.
-func without(names, others []string) []string {
-	if len(others) == 0 {
+// without is names less those in two other lists.
+func without(names, some, more []string) []string {
+	if len(some)+len(more) == 0 {
 		return names
 	}
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(others, name) })
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.Contains(some, name) || slices.Contains(more, name)
+	})
 }
 
 func (r *resolver) analyze(p *Package, platform, native string, onBuild map[string][]string) (*Dockerfile, error) {

@@ -283,15 +283,24 @@ func (a *analysis) instruction(line int, words []string) error {
 			value = given
 		}
 		a.values[name] = a.expand(value)
-		a.out.Args = append(a.out.Args, name)
+		if !slices.Contains(a.out.Args, name) {
+			a.out.Args = append(a.out.Args, name)
+		}
 		if !a.from {
 			a.out.NameArgs = append(a.out.NameArgs, name)
+		} else {
+			a.out.NameArgs = slices.DeleteFunc(a.out.NameArgs, func(n string) bool { return n == name })
 		}
 	case "FROM":
 		a.from = true
 		platform := a.opts.Platform
 		if p, ok := strings.CutPrefix(words[1], "--platform="); ok {
 			platform, words = a.expand(p), words[1:]
+		}
+		for _, name := range a.out.NameArgs {
+			if strings.Contains(words[1], name) && !slices.Contains(a.out.FromArgs, name) {
+				a.out.FromArgs = append(a.out.FromArgs, name)
+			}
 		}
 		a.use(line, "FROM", words[1], platform)
 		if len(words) == 4 {

@@ -108,6 +108,9 @@ type Dockerfile struct {
 	// NameArgs are those, sorted, whose values reach nothing but the names and
 	// platforms of images in FROM.
 	NameArgs []string
+	// FromArgs are those, sorted, whose values may reach a name or a platform
+	// in FROM, whatever else they reach.
+	FromArgs []string
 	// Syntax is the image named by a "# syntax=" line, or "" where there is
 	// none, and where every builder has what it names.
 	Syntax string

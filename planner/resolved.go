@@ -45,8 +45,8 @@ type Package struct {
 	Sources       *SourceSet
 	LocalContexts map[string]*SourceSet
 	// DockerfileContent is the Dockerfile, DockerfileArgs the ARGs it declares,
-	// but for those that reach nothing but the names of images in FROM: what a
-	// build is told about itself must not choose another base than was planned.
+	// but for those that may reach the names of images in FROM: what a build is
+	// told about itself must not choose another base than was planned.
 	DockerfileContent []byte
 	DockerfileArgs    []string
 	// Dirty says that a source set differs from HEAD.

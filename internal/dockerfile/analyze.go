@@ -72,7 +72,7 @@ func (f *file) analyze(opts planner.AnalyzeOptions) (*planner.Dockerfile, error)
 	}
 	return &planner.Dockerfile{
 		Images: a.images, Args: slices.Sorted(maps.Keys(a.args)), Syntax: f.syntax, OnBuild: target.onBuild(), Runs: a.runs(),
-		NameArgs: a.nameArgs(f),
+		NameArgs: a.nameArgs(f), FromArgs: f.fromArgs(),
 	}, nil
 }
 

@@ -72,6 +72,7 @@ func TestNameArgs(t *testing.T) {
 	for name, test := range map[string]struct{ content, trigger, want string }{
 		"before FROM":          {content: "ARG A B=1\nFROM $A AS x\nFROM x\nARG C\n", want: "A B"},
 		"in a stage too":       {content: "ARG A B\nFROM $A\nFROM $B\nARG B\nRUN $B\n", want: "A"},
+		"instead of another":   {content: "ARG A B\nARG C=${A:-$B}\nFROM $A\nARG C\n"},
 		"in a default":         {content: "ARG A B\nARG C=${A}/x\nFROM $C\nARG D=$B\n", want: "B C"},
 		"by a default":         {content: "ARG A\nARG C=${A:-x}\nFROM $C\n", want: "C"},
 		"another frontend":     {content: "# syntax=acme/frontend:1\nARG A\nFROM $A\n"},
@@ -89,6 +90,31 @@ func TestNameArgs(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if got := strings.Join(df.NameArgs, " "); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// TestFromArgs lists the ARGs whose values may choose a base.
+func TestFromArgs(t *testing.T) {
+	for name, test := range map[string]struct{ content, want string }{
+		"name":               {"ARG A=1 B\nFROM $A\nARG A\nARG B\n", "A"},
+		"platform":           {"ARG A=1 B\nFROM --platform=${A} x\nARG A\nARG B\n", "A"},
+		"a default":          {"ARG A=1\nARG C\nARG B=x:$A\nFROM ${B}\nARG A\nARG C\n", "A B"},
+		"defaults, inverted": {"ARG B=x:$A\nARG A=$D\nARG D\nFROM ${B}\n", "A B D"},
+		"instead of another": {"ARG A B\nFROM ${A:-$B}\n", "A B"},
+		"a later stage":      {"ARG A=1\nFROM x AS y\nFROM $A\nARG A\n", "A"},
+		"another frontend":   {"# syntax=acme/frontend:1\nARG A\nFROM $A\nARG A\n", "A"},
+		"its own ONBUILD":    {"ARG A\nFROM $A\nONBUILD ARG A\n", "A"},
+		"stages only":        {"FROM x\nARG A\n", ""},
+		"none":               {"ARG A\nFROM x\nARG A\n", ""},
+	} {
+		df, err := dockerfile.Analyzer{}.Analyze([]byte(test.content), planner.AnalyzeOptions{
+			Platform: "linux/amd64", Native: "linux/amd64", Args: map[string]string{"A": "linux/amd64", "B": "b", "D": "d"},
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if got := strings.Join(df.FromArgs, " "); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}

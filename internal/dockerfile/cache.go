@@ -23,7 +23,7 @@ import (
 // cacheMagic starts a cache's file. The number is that of what Analyze finds: a
 // change that lets it find something else must change it, and a test of the
 // findings of many Dockerfiles guards that.
-const cacheMagic = "stowage dockerfiles 4\n"
+const cacheMagic = "stowage dockerfiles 5\n"
 
 // cacheKey is the sha256 of a Dockerfile and of all that decides its meaning.
 type cacheKey [sha256.Size]byte

@@ -37,29 +37,46 @@ func (a *analysis) nameArgs(f *file) []string {
 	for _, cmd := range f.globals {
 		for _, arg := range cmd.Args {
 			if arg.Value != nil {
-				a.forgetUsed(names, *arg.Value)
+				maps.DeleteFunc(names, func(name string, _ bool) bool { return mentions(*arg.Value, name) })
 			}
 		}
 	}
 	return slices.Sorted(maps.Keys(names))
 }
 
-// forgetUsed removes the names that a default is made of: all of them if that
-// cannot be found out.
-func (a *analysis) forgetUsed(names map[string]bool, value string) {
-	known := environment{}
-	for name := range names {
-		known[name] = "x"
+// fromArgs are the arguments declared before the first FROM whose values may
+// reach a name or a platform in FROM, by the defaults of others too.
+func (f *file) fromArgs() []string {
+	var reach []string
+	note := func(word string) {
+		for _, cmd := range f.globals {
+			for _, arg := range cmd.Args {
+				if mentions(word, arg.Key) && !slices.Contains(reach, arg.Key) {
+					reach = append(reach, arg.Key)
+				}
+			}
+		}
 	}
-	result, err := a.lex.ProcessWordWithMatches(value, known)
-	if err != nil {
-		clear(names)
-		return
+	for _, st := range f.stages {
+		note(st.BaseName)
+		note(st.Platform)
 	}
-	for name := range result.Matched {
-		delete(names, name)
+	for i := 0; i < len(reach); i++ { // it grows
+		for _, cmd := range f.globals {
+			for _, arg := range cmd.Args {
+				if arg.Key == reach[i] && arg.Value != nil {
+					note(*arg.Value)
+				}
+			}
+		}
 	}
+	slices.Sort(reach)
+	return reach
 }
+
+// mentions reports whether a word may be made of an argument's value. In what
+// is only used if another argument is not set, it counts too.
+func mentions(word, name string) bool { return strings.Contains(word, name) }
 
 // triggersDeclare reports whether an ONBUILD instruction that is known, of a
 // base image or of the Dockerfile's own stages, declares an argument.
