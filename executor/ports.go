@@ -83,7 +83,8 @@ type BuildRequest struct {
 	SBOM       bool
 	Scanner    string
 	// Frontend is the image that reads the Dockerfile in place of the one that
-	// its "# syntax=" line names; "" is that one.
+	// its "# syntax=" line, or the argument BUILDKIT_SYNTAX, names; "" is that
+	// one.
 	Frontend string
 }
 

@@ -154,8 +154,8 @@ func (r *resolver) readImages(p *Package, t triggers) ([]imageUse, hcl.Diagnosti
 			diags = append(diags, dockerfileDiagnostic(p, err))
 			break // the other platforms would say the same
 		}
-		p.DockerfileArgs, p.nameArgs, p.frontend = without(df.Args, df.NameArgs, df.FromArgs), df.NameArgs, df.Syntax
-		p.nodes[platform] = &nodeUses{onBuild: df.OnBuild, runs: r.runs(p, platform, df, t[platform])}
+		p.DockerfileArgs, p.nameArgs = without(df.Args, df.NameArgs, df.FromArgs), df.NameArgs
+		p.nodes[platform] = &nodeUses{frontend: df.Syntax, onBuild: df.OnBuild, runs: r.runs(p, platform, df, t[platform])}
 		bound := r.bound(p, platform, t[platform])
 		for _, use := range df.Images {
 			uses = append(uses, imageUse{ImageUse: use, node: platform, native: bound(use)})

@@ -27,7 +27,8 @@ type Tool string
 
 // The tools that a build may need.
 const (
-	// ToolFrontend reads the Dockerfile: the image of its "# syntax=" line.
+	// ToolFrontend reads the Dockerfile: the image of its "# syntax=" line, or of the
+	// argument BUILDKIT_SYNTAX.
 	ToolFrontend Tool = "frontend"
 	// ToolScanner lists what is in the image: attest's scanner.
 	ToolScanner Tool = "scanner"
@@ -37,6 +38,9 @@ const (
 // (frontend/attestations/sbom/sbom.go).
 const defaultScanner = "docker/buildkit-syft-scanner:stable-1"
 
+// syntaxArg is the argument that goes before a "# syntax=" line.
+const syntaxArg = "BUILDKIT_SYNTAX"
+
 // useTools records the images that run on the builder of each node, natively.
 func (r *resolver) useTools(p *Package) {
 	for _, platform := range p.Platforms {
@@ -44,13 +48,28 @@ func (r *resolver) useTools(p *Package) {
 			use := imageUse{ImageUse: ImageUse{Name: ref, Platform: r.native(platform), Instruction: string(tool)}, node: platform}
 			p.external = append(p.external, externalUse{imageUse: use, ref: ref, rng: rng, tool: tool})
 		}
-		if p.frontend != "" {
-			add(ToolFrontend, p.frontend, useRange(p, imageUse{ImageUse: ImageUse{Line: 1}}))
+		frontend, given := "", p.ArgsFor(platform)[syntaxArg] != ""
+		if node := p.nodes[platform]; node != nil { // the Dockerfile can be read
+			frontend = node.frontend
+		}
+		switch {
+		case frontend == "", given && r.mentions(p, frontend):
+		case given:
+			add(ToolFrontend, frontend, p.Range("args"))
+		default:
+			add(ToolFrontend, frontend, useRange(p, imageUse{ImageUse: ImageUse{Line: 1}}))
 		}
 		if p.Attest.SBOM {
 			add(ToolScanner, cmp.Or(p.Attest.Scanner, defaultScanner), p.Range("attest"))
 		}
 	}
+}
+
+// mentions reports whether an expression has given p the reference of a package
+// of the workspace: its tag says what it is, and there is nothing to lock.
+func (r *resolver) mentions(p *Package, ref string) bool {
+	named := r.repos[r.parsed.parse(ref).repository]
+	return slices.ContainsFunc(p.Edges, func(e Edge) bool { return !e.OrderOnly && slices.Contains(named, e.To) })
 }
 
 // imageScheme marks a named context that is an image.

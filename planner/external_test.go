@@ -140,6 +140,34 @@ func TestLockedTools(t *testing.T) {
 	}
 }
 
+// A frontend that an argument names goes before the line, and is locked like it;
+// not so one that the workspace builds, whose tag says what it is.
+func TestLockedFrontendOfArgument(t *testing.T) {
+	const frontend = "registry.test/frontend:1"
+	files := func(value string) tree {
+		return inline(map[string]string{
+			"lib": "", "app": "args = { BUILDKIT_SYNTAX = " + value + " }\n" + from("# syntax=registry.test/other:1", "FROM scratch"),
+		})
+	}
+	custom := files(`"registry.test/frontend:1 debug=1"`)
+	r := locked(t, custom, lockOf(digestA, frontend)).resolve()
+	same(t, "bases", r.Package("app").Bases(arm64), []planner.Base{
+		{Name: frontend, Ref: frontend, Digest: digestA, Platform: amd64, Tool: planner.ToolFrontend},
+	})
+	if locked(t, custom, lockOf(digestB, frontend)).resolve().Package("app").Hash == r.Package("app").Hash {
+		t.Error("it moved and the hash did not change")
+	}
+	diags := locked(t, custom, lockOf(digestA)).diagnose()
+	if len(diags) != 1 || !strings.Contains(diags[0].Detail, frontend) || diags[0].Subject.Filename != "stowage.hcl" {
+		t.Errorf("not locked: %s", list(diags))
+	}
+	for _, value := range []string{"package.lib.ref", `"docker/dockerfile:1"`} {
+		if external := locked(t, files(value), lockOf(digestA)).resolve().External(); len(external) != 0 {
+			t.Errorf("%s is external: %+v", value, external)
+		}
+	}
+}
+
 func TestNotLocked(t *testing.T) {
 	diags := locked(t, based(), lockOf(digestA, "cgr.test/tool:1")).diagnose()
 	if len(diags) != 1 || diags[0].Summary != "Image is not locked" || !strings.Contains(diags[0].Detail, "alpine:3.20") {

@@ -111,8 +111,8 @@ type Dockerfile struct {
 	// FromArgs are those, sorted, whose values may reach a name or a platform
 	// in FROM, whatever else they reach.
 	FromArgs []string
-	// Syntax is the image named by a "# syntax=" line, or "" where there is
-	// none, and where every builder has what it names.
+	// Syntax is the image of the frontend that reads it, by a "# syntax=" line
+	// or the argument BUILDKIT_SYNTAX, or "" for what every builder has.
 	Syntax string
 	// OnBuild are the ONBUILD instructions that the target leaves to images
 	// built on it.

@@ -57,7 +57,6 @@ type Package struct {
 	external []externalUse          // in their order
 	named    []naming               // in no order, each once
 	nameArgs []string               // ARGs that reach names of images only
-	frontend string                 // the image of the "# syntax=" line, or ""
 	locked   map[string]LockedImage // by reference as written
 	treeID   string                 // of the sources at HEAD, in git-tree mode
 }
@@ -73,6 +72,8 @@ type nodeUses struct {
 	nativeOnly string
 	// runs are the platforms whose programs its builder must run.
 	runs []string
+	// frontend is the image that reads its Dockerfile, "" for what builders have.
+	frontend string
 	// onBuild are the ONBUILD instructions that it leaves to its dependents.
 	onBuild []string
 }

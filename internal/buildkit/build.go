@@ -19,7 +19,6 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
-	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
@@ -152,13 +151,14 @@ func frontendAttrs(req *executor.BuildRequest) map[string]string {
 			attrs["attest:sbom"] = "generator=" + req.Scanner
 		}
 	}
-	// With this attribute the frontend does not look at the syntax line, which
+	// With this attribute the frontend does not look at the syntax line or argument, which
 	// would have the daemon pull what it has built in.
-	if ref, cmdline, _, ok := parser.DetectSyntax(req.Dockerfile); ok && dockerfile.BuiltIn(ref) {
+	ref, cmdline, ok := dockerfile.Syntax(req.Dockerfile, req.Args)
+	if ok && dockerfile.BuiltIn(ref) {
 		attrs["cmdline"] = cmdline
 	}
 	if req.Frontend != "" {
-		attrs["build-arg:BUILDKIT_SYNTAX"] = req.Frontend
+		attrs["build-arg:"+dockerfile.SyntaxArg] = req.Frontend + cmdline[len(ref):]
 	}
 	return attrs
 }

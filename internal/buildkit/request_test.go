@@ -81,7 +81,7 @@ func TestFrontendAttrs(t *testing.T) {
 		"shm-size": "1024", "ulimit": "nofile=1:2,nproc=3:3", "add-hosts": "a=10.0.0.1,b=::1", "cgroup-parent": "/x",
 		"image-resolve-mode": "pull",
 		"attest:provenance":  "mode=min", "attest:sbom": "generator=s:1", "cmdline": "docker/dockerfile:1.7 arg",
-		"build-arg:BUILDKIT_SYNTAX": "f@sha256:1",
+		"build-arg:BUILDKIT_SYNTAX": "f@sha256:1 arg",
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("attributes are %v, want %v", got, want)

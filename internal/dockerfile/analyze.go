@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -52,9 +53,7 @@ func parse(content []byte) (*file, error) {
 	if len(f.stages) == 0 {
 		return nil, &Error{Err: errors.New("the Dockerfile has no FROM instruction")}
 	}
-	if syntax, _, _, ok := parser.DetectSyntax(content); ok && !BuiltIn(syntax) {
-		f.syntax = syntax
-	}
+	f.syntax, _, _, _ = parser.DetectSyntax(content)
 	return f, nil
 }
 
@@ -62,6 +61,9 @@ func (f *file) analyze(opts planner.AnalyzeOptions) (*planner.Dockerfile, error)
 	a := &analysis{
 		opts: opts, lex: shell.NewLex(f.escape), contexts: contextNames(opts.Contexts),
 		byName: map[string]*stage{}, args: map[string]bool{}, triggers: map[string][]string{},
+	}
+	if syntax := cmp.Or(firstWord(opts.Args[SyntaxArg]), f.syntax); syntax != "" && !BuiltIn(syntax) {
+		a.syntax = syntax
 	}
 	for name, triggers := range opts.OnBuild {
 		a.triggers[normalName(name)] = triggers
@@ -71,9 +73,29 @@ func (f *file) analyze(opts planner.AnalyzeOptions) (*planner.Dockerfile, error)
 		return nil, err
 	}
 	return &planner.Dockerfile{
-		Images: a.images, Args: slices.Sorted(maps.Keys(a.args)), Syntax: f.syntax, OnBuild: target.onBuild(), Runs: a.runs(),
+		Images: a.images, Args: slices.Sorted(maps.Keys(a.args)), Syntax: a.syntax, OnBuild: target.onBuild(), Runs: a.runs(),
 		NameArgs: a.nameArgs(f), FromArgs: f.fromArgs(),
 	}, nil
+}
+
+// SyntaxArg is the argument that names a frontend in the place of the
+// "# syntax=" line: see Build in frontend/dockerfile/builder.
+const SyntaxArg = "BUILDKIT_SYNTAX"
+
+// Syntax is the image of the frontend that a Dockerfile is for, by its line or
+// an argument, and the whole of what says so, which may have options for it. It
+// is false when nothing does.
+func Syntax(content []byte, args map[string]string) (ref, cmdline string, ok bool) {
+	if value := strings.TrimSpace(args[SyntaxArg]); value != "" {
+		return firstWord(value), value, true
+	}
+	ref, cmdline, _, ok = parser.DetectSyntax(content)
+	return ref, cmdline, ok
+}
+
+func firstWord(text string) string {
+	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
+	return word
 }
 
 // BuiltIn reports whether a "# syntax=" line names the Dockerfile
@@ -96,6 +118,7 @@ type analysis struct {
 	lex      *shell.Lex
 	platform string            // the target's, normalised
 	env      environment       // the global scope
+	syntax   string            // the image of another frontend, or ""
 	contexts map[string]string // normalised name → name
 	// stages are those of the Dockerfile, then one for each image that an
 	// instruction copies or mounts from: numbers count them all.

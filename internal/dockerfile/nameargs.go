@@ -16,7 +16,7 @@ import (
 // may all when another frontend reads the Dockerfile, or when an ONBUILD
 // instruction declares arguments.
 func (a *analysis) nameArgs(f *file) []string {
-	if f.syntax != "" || a.triggersDeclare() {
+	if a.syntax != "" || a.triggersDeclare() {
 		return nil
 	}
 	names := map[string]bool{}
