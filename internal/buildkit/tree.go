@@ -20,7 +20,6 @@ import (
 	"github.com/moby/buildkit/session/secrets"
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
-	"golang.org/x/sys/unix"
 
 	"github.com/stowage-build/stowage/executor"
 	"github.com/stowage-build/stowage/planner"
@@ -167,23 +166,6 @@ func (t *tree) Open(name string) (io.ReadCloser, error) {
 		return io.NopCloser(unreadable{err}), nil
 	}
 	return &checkedFile{tree: t, file: file, want: f, hash: sha256.New()}, nil
-}
-
-// openRegular opens a regular file, and does not wait for a writer where
-// there is a pipe instead.
-func openRegular(name string) (*os.File, error) {
-	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = changedError(name)
-	}
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file, nil
 }
 
 func changedError(name string) error {

@@ -199,7 +199,15 @@ func TestTreeReads(t *testing.T) {
 		"gone":         {os.Remove, "no such file"},
 		"a directory":  {func(at string) error { return errors.Join(os.Remove(at), os.Mkdir(at, 0o700)) }, "changed after it was hashed"},
 		"a pipe":       {func(at string) error { return errors.Join(os.Remove(at), unix.Mkfifo(at, 0o600)) }, "changed after it was hashed"},
-		"link to same": {func(at string) error { return errors.Join(os.Rename(at, at+"2"), os.Symlink(at+"2", at)) }, ""},
+		"link to same": {func(at string) error { return errors.Join(os.Rename(at, at+"2"), os.Symlink(at+"2", at)) }, "changed after it was hashed"},
+		"directory by a link": {func(at string) error {
+			dir := filepath.Dir(at)
+			return errors.Join(os.Rename(dir, dir+"2"), os.Symlink(dir+"2", dir))
+		}, "changed after it was hashed"},
+		"a file for the directory": {func(at string) error {
+			return errors.Join(os.RemoveAll(filepath.Dir(at)), os.WriteFile(filepath.Dir(at), nil, 0o600))
+		}, "changed after it was hashed"},
+		"another at its place": {func(at string) error { return errors.Join(os.Remove(at), os.WriteFile(at, []byte(text), 0o600)) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := planned(t, "dir/f", text)
