@@ -16,7 +16,15 @@ import (
 // its file system's clock, the second time unseen by its times: git calls such
 // entries racy (gitformat-index(5) and Documentation/technical/racy-git). Two
 // seconds is FAT's tick, the coarsest.
-const settled = 2 * time.Second
+//
+// The kernel stamps files of its own file systems with the clock that time.Now
+// reads. A file server uses its own, and if that is behind, a file seems to be
+// older than it is; so there it must have been left alone for longer than
+// servers' clocks are off (docs/decisions/0041-clocks-of-file-servers.md).
+const (
+	settled       = 2 * time.Second
+	settledRemote = 10 * time.Minute
+)
 
 // cache remembers digests of files that have not changed since. It is safe for
 // concurrent use. A damaged, missing or foreign file is an empty cache.
@@ -30,6 +38,8 @@ type cache struct {
 	path string // "" is none
 	root string // that the records' paths are relative to
 	now  func() time.Time
+	// remote reports whether an open file has times by another clock.
+	remote func(fd int) bool
 
 	load sync.Once
 	// known and used are what the file had, sorted as comparePaths does. Only
@@ -81,14 +91,15 @@ func (c *cache) get(rel, full string, before fingerprint, hint *int) (digest, er
 		return have.digest, nil
 	}
 	now := c.now()
-	sum, after, err := c.hashFile(full, before.size)
+	sum, after, remote, err := c.hashFile(full, before.size)
 	if err != nil {
 		return sum, err
 	}
 	if after != before {
 		return sum, errors.New("the file changed while it was read; run again")
 	}
-	young := now.Sub(time.Unix(0, max(after.mtime, after.ctime))) <= settled
+	age := now.Sub(time.Unix(0, max(after.mtime, after.ctime)))
+	young := age <= settled || age <= settledRemote && remote
 	c.add(rel, addition{after, sum, young})
 	return sum, nil
 }
@@ -109,11 +120,11 @@ type hasher struct {
 }
 
 // hashFile hashes a file that had a size. What the file system says of it is
-// as it was afterwards.
-func (c *cache) hashFile(full string, size int64) (sum digest, after fingerprint, err error) {
+// as it was afterwards. remote says that its times are by another clock.
+func (c *cache) hashFile(full string, size int64) (sum digest, after fingerprint, remote bool, err error) {
 	fd, err := openRaw(full)
 	if err != nil {
-		return sum, after, err
+		return sum, after, false, err
 	}
 	defer func() { err = errors.Join(err, syscall.Close(fd)) }()
 	h, ok := c.hashers.Get().(*hasher)
@@ -126,7 +137,7 @@ func (c *cache) hashFile(full string, size int64) (sum digest, after fingerprint
 	for {
 		n, err := readRaw(fd, h.buffer[:])
 		if err != nil {
-			return sum, after, &fs.PathError{Op: "read", Path: full, Err: err}
+			return sum, after, false, &fs.PathError{Op: "read", Path: full, Err: err}
 		}
 		h.Write(h.buffer[:n])
 		total += int64(n)
@@ -136,11 +147,11 @@ func (c *cache) hashFile(full string, size int64) (sum digest, after fingerprint
 	}
 	var st syscall.Stat_t
 	if err := again(func() error { return syscall.Fstat(fd, &st) }); err != nil {
-		return sum, after, &fs.PathError{Op: "stat", Path: full, Err: err}
+		return sum, after, false, &fs.PathError{Op: "stat", Path: full, Err: err}
 	}
 	h.Sum(sum[:0])
 	if after = stamp(&st); after.size != total {
-		return sum, after, errors.New("the file is of another size than the file system says; run again")
+		return sum, after, false, errors.New("the file is of another size than the file system says; run again")
 	}
-	return sum, after, nil
+	return sum, after, c.remote(fd), nil
 }

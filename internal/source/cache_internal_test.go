@@ -48,7 +48,7 @@ func (w workspace) stamp(name string) fingerprint {
 
 // open is a cache at a time from now on.
 func (w workspace) open(ahead time.Duration) *cache {
-	return &cache{path: w.path, root: w.dir, now: func() time.Time { return time.Now().Add(ahead) }}
+	return &cache{path: w.path, root: w.dir, now: func() time.Time { return time.Now().Add(ahead) }, remote: isRemote}
 }
 
 func (w workspace) ask(c *cache, name string, as fingerprint) (digest, error) {
@@ -113,6 +113,41 @@ func TestRacyFiles(t *testing.T) {
 	}
 	if have, err := w.ask(c, "f", was); err != nil || have != want {
 		t.Errorf("the file is read twice in one run: %x, %v", have, err)
+	}
+}
+
+// TestFileServers: a clock that is minutes behind this machine's does not make
+// a file that may yet be written look settled.
+func TestFileServers(t *testing.T) {
+	w := newWorkspace(t, "f")
+	for ahead, want := range map[time.Duration]bool{time.Minute: false, time.Hour: true} {
+		c := w.open(ahead)
+		c.remote = func(int) bool { return true }
+		if _, err := w.ask(c, "f", w.stamp("f")); err != nil {
+			t.Fatal(err)
+		}
+		w.save(c)
+		_, err := os.Stat(w.path)
+		if have := err == nil; have != want {
+			t.Errorf("%v old by this clock: remembered %v, want %v", ahead, have, want)
+		}
+		_ = os.Remove(w.path)
+	}
+	own, err := os.Open(filepath.Join(w.dir, "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	if isRemote(int(own.Fd())) {
+		t.Error("this machine's own files are taken for a server's")
+	}
+	proc, err := os.Open("/proc/self/status") // any file system that is not known
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proc.Close()
+	if !isRemote(int(proc.Fd())) {
+		t.Error("what is not known is taken for this machine's own")
 	}
 }
 

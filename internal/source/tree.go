@@ -64,7 +64,7 @@ func New(root string, opts Options) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open source tree: %w", err)
 	}
-	t := &Tree{root: root, git: git, cache: &cache{path: opts.CachePath, root: root, now: time.Now}, shared: newShared()}
+	t := &Tree{root: root, git: git, cache: &cache{path: opts.CachePath, root: root, now: time.Now, remote: isRemote}, shared: newShared()}
 	for _, name := range opts.Omit {
 		full, err := resolve(name)
 		if err != nil {
