@@ -66,6 +66,7 @@ func (s *script) startRegistry(ts *testscript.TestScript, name string, secure bo
 	}
 	s.registries[name] = r
 	ts.Setenv(name, r.Host)
+	ts.Setenv(name+"_DIR", dir)
 	if !secure {
 		return nil
 	}
