@@ -77,32 +77,10 @@ func (c *LockChanges) Empty() bool {
 // image cannot be looked up nothing is written. What is planned afterwards is
 // planned with the new lock.
 func (w *Workspace) Lock(ctx context.Context, opts LockOptions) (*LockChanges, error) {
-	if len(opts.References) > 0 && !opts.Upgrade {
-		return nil, fmt.Errorf("lock %s: images are named to upgrade them (--upgrade); without, whatever is not locked is locked", opts.References[0])
-	}
-	used, err := w.externalImages(ctx)
+	changes, next, err := w.nextLock(ctx, opts, true)
 	if err != nil {
 		return nil, err
 	}
-	upgraded, err := matchImages(opts.References, used)
-	if err != nil {
-		return nil, err
-	}
-	next := map[string]planner.LockedImage{}
-	var unknown []planner.ExternalImage
-	for _, e := range used {
-		image, locked := w.lockedImage(e.Name)
-		next[e.Name] = image
-		if !locked || opts.Upgrade && (len(upgraded) == 0 || upgraded[e.Name]) {
-			unknown = append(unknown, e)
-		}
-	}
-	found, err := w.lookUp(ctx, unknown)
-	if err != nil {
-		return nil, fmt.Errorf("%s stays as it is: %w", lockfile.Name, err)
-	}
-	maps.Copy(next, found)
-	changes := w.compareLock(next, used)
 	lock := &planner.Lock{Images: next}
 	if err := lockfile.Write(w.root, lock); err != nil {
 		return nil, err
@@ -111,18 +89,42 @@ func (w *Workspace) Lock(ctx context.Context, opts LockOptions) (*LockChanges, e
 	return changes, nil
 }
 
-// CheckLock says what Lock, without an upgrade, would change. It asks no
-// registry and writes nothing.
-func (w *Workspace) CheckLock(ctx context.Context) (*LockChanges, error) {
+// CheckLock says what Lock would change, and writes nothing. Registries are
+// asked only for an upgrade, and about nothing that is not locked.
+func (w *Workspace) CheckLock(ctx context.Context, opts LockOptions) (*LockChanges, error) {
+	changes, _, err := w.nextLock(ctx, opts, false)
+	return changes, err
+}
+
+// nextLock is what the lock file will have, and how that differs from what it
+// has. What is not locked is looked up if that is asked for.
+func (w *Workspace) nextLock(ctx context.Context, opts LockOptions, missing bool) (*LockChanges, map[string]planner.LockedImage, error) {
+	if len(opts.References) > 0 && !opts.Upgrade {
+		return nil, nil, fmt.Errorf("lock %s: images are named to upgrade them (--upgrade); without, whatever is not locked is locked", opts.References[0])
+	}
 	used, err := w.externalImages(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	upgraded, err := matchImages(opts.References, used)
+	if err != nil {
+		return nil, nil, err
 	}
 	next := map[string]planner.LockedImage{}
+	var unknown []planner.ExternalImage
 	for _, e := range used {
-		next[e.Name], _ = w.lockedImage(e.Name)
+		image, locked := w.lockedImage(e.Name)
+		next[e.Name] = image
+		if !locked && missing || locked && opts.Upgrade && (len(upgraded) == 0 || upgraded[e.Name]) {
+			unknown = append(unknown, e)
+		}
 	}
-	return w.compareLock(next, used), nil
+	found, err := w.lookUp(ctx, unknown)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s stays as it is: %w", lockfile.Name, err)
+	}
+	maps.Copy(next, found)
+	return w.compareLock(next, used), next, nil
 }
 
 // lockedImage is what the lock file says of an image.

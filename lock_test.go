@@ -138,7 +138,7 @@ func wantText(t *testing.T, what, got, want string) {
 func TestLock(t *testing.T) {
 	c, dir := based(t)
 	ws := open(t, c, dir)
-	changes, err := ws.CheckLock(t.Context())
+	changes, err := ws.CheckLock(t.Context(), stowage.LockOptions{})
 	if err != nil || c.asked.Load() > 0 {
 		t.Fatalf("a check: %v, %d lookups", err, c.asked.Load())
 	}
@@ -171,14 +171,14 @@ func TestLock(t *testing.T) {
 	// What is used is added, and what is not goes.
 	write(t, dir, "lib/Dockerfile", "FROM alpine:3.20\nCOPY --from=quay.io/acme/tool:2 / /")
 	c.point("quay.io/acme/tool:2", "e", "linux/amd64", "linux/arm64")
-	changes, err = open(t, c, dir).CheckLock(t.Context())
+	changes, err = open(t, c, dir).CheckLock(t.Context(), stowage.LockOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := "+quay.io/acme/tool:2 -" + edge + " =2"
 	wantText(t, "a check", told(changes), want)
 	wantText(t, "a lock", locking(t, c, dir, stowage.LockOptions{}), want)
-	if changes, err = open(t, c, dir).CheckLock(t.Context()); err != nil || !changes.Empty() {
+	if changes, err = open(t, c, dir).CheckLock(t.Context(), stowage.LockOptions{}); err != nil || !changes.Empty() {
 		t.Errorf("a check after that: %s, %v", told(changes), err)
 	}
 }
@@ -280,7 +280,7 @@ func TestLockLacks(t *testing.T) {
 	c.point(tool, "c", "linux/amd64")
 	want := "!" + tool + " linux/arm64 +" + alpine + " +" + edge + " +" + tool + " =0"
 	wantText(t, "lock", locking(t, c, dir, stowage.LockOptions{}), want)
-	changes, err := open(t, c, dir).CheckLock(t.Context())
+	changes, err := open(t, c, dir).CheckLock(t.Context(), stowage.LockOptions{})
 	if err != nil || changes.Empty() {
 		t.Errorf("a check is content: %v", err)
 	}
@@ -313,7 +313,7 @@ func (m *mirrored) Resolve(_ context.Context, ref string) (*planner.Image, error
 func TestLockChangesInJSON(t *testing.T) {
 	c, dir := based(t)
 	locking(t, c, dir, stowage.LockOptions{})
-	changes, err := open(t, c, dir).CheckLock(t.Context())
+	changes, err := open(t, c, dir).CheckLock(t.Context(), stowage.LockOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

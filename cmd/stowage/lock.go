@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -33,27 +32,27 @@ built again, because of base_moved.
 
 --check asks no registry and writes nothing. It prints what has to be added or
 removed, and platforms that packages need and a locked image has not got, and
-exits 1 when there is anything.
+exits 1 when there is anything. With --upgrade it asks what the tags of locked
+images, or of those named by REF, point at now, and exits 1 too when one has
+moved.
 
 The mirrors of a registry block are asked before the registry itself.`,
-		Example:           "  stowage lock\n  stowage lock --upgrade\n  stowage lock --upgrade alpine golang:1.26\n  stowage lock --check",
+		Example:           "  stowage lock\n  stowage lock --upgrade\n  stowage lock --upgrade alpine golang:1.26\n  stowage lock --check\n  stowage lock --check --upgrade",
 		ValidArgsFunction: e.completeLocked,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err
-			}
-			if check && (upgrade || len(args) > 0) {
-				return errors.New("--check changes nothing: leave --upgrade and REF out")
 			}
 			ws, err := e.openUnresolved(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer ws.Close()
+			opts := stowage.LockOptions{Upgrade: upgrade, References: args}
 			if check {
-				return e.checkLock(cmd.Context(), ws, format)
+				return e.checkLock(cmd.Context(), ws, opts, format)
 			}
-			changes, err := ws.Lock(cmd.Context(), stowage.LockOptions{Upgrade: upgrade, References: args})
+			changes, err := ws.Lock(cmd.Context(), opts)
 			if err != nil {
 				return err
 			}
@@ -93,9 +92,7 @@ func (e *env) printLock(c *stowage.LockChanges, format string) error {
 	for _, i := range c.Added {
 		fmt.Fprintf(e.stdout, "added    %s  %s (%s)\n", i.Name, i.New, strings.Join(i.Platforms, ", "))
 	}
-	for _, i := range c.Moved {
-		fmt.Fprintf(e.stdout, "moved    %s  %s → %s\n", i.Name, i.Old, i.New)
-	}
+	e.printMoved(c.Moved)
 	for _, i := range c.Removed {
 		fmt.Fprintf(e.stdout, "removed  %s  %s\n", i.Name, i.Old)
 	}
@@ -104,9 +101,15 @@ func (e *env) printLock(c *stowage.LockChanges, format string) error {
 	return err
 }
 
+func (e *env) printMoved(moved []stowage.LockChange) {
+	for _, i := range moved {
+		fmt.Fprintf(e.stdout, "moved    %s  %s → %s\n", i.Name, i.Old, i.New)
+	}
+}
+
 // checkLock says what lock would do. Anything is an error.
-func (e *env) checkLock(ctx context.Context, ws *stowage.Workspace, format string) error {
-	c, err := ws.CheckLock(ctx)
+func (e *env) checkLock(ctx context.Context, ws *stowage.Workspace, opts stowage.LockOptions, format string) error {
+	c, err := ws.CheckLock(ctx, opts)
 	if err != nil {
 		return err
 	}
@@ -121,6 +124,9 @@ func (e *env) checkLock(ctx context.Context, ws *stowage.Workspace, format strin
 	case len(c.Added)+len(c.Removed) > 0:
 		return fmt.Errorf("the lock file is not up to date (%d to add, %d to remove); run stowage lock", len(c.Added), len(c.Removed))
 	}
+	if len(c.Moved) > 0 {
+		return fmt.Errorf("%s; run stowage lock --upgrade", movedText(len(c.Moved)))
+	}
 	names := make([]string, len(c.Lacking))
 	for i, l := range c.Lacking {
 		names[i] = l.Name
@@ -128,10 +134,18 @@ func (e *env) checkLock(ctx context.Context, ws *stowage.Workspace, format strin
 	return fmt.Errorf("locked images lack platforms that packages need; run stowage lock --upgrade %s", strings.Join(names, " "))
 }
 
+func movedText(n int) string {
+	if n == 1 {
+		return "1 locked image has moved"
+	}
+	return fmt.Sprintf("%d locked images have moved", n)
+}
+
 func (e *env) printCheck(c *stowage.LockChanges) {
 	for _, i := range c.Added {
 		fmt.Fprintf(e.stdout, "missing  %s  used by %s\n", i.Name, strings.Join(i.Packages, ", "))
 	}
+	e.printMoved(c.Moved)
 	for _, i := range c.Removed {
 		fmt.Fprintf(e.stdout, "unused   %s\n", i.Name)
 	}
