@@ -67,6 +67,11 @@ func (r *resolver) readSources(ctx context.Context, p *Package) (hcl.Diagnostics
 	if err != nil {
 		return diags, err
 	}
+	if p.Sources != nil {
+		for _, i := range p.Sources.Empty {
+			diags = append(diags, emptySource(p.Package.Sources[i]))
+		}
+	}
 	for _, name := range sortedKeys(p.Contexts) {
 		if dir := p.Contexts[name].Path; dir != "" {
 			if p.LocalContexts[name], err = read("contexts", SourceSpec{Context: dir}); err != nil {
@@ -75,6 +80,16 @@ func (r *resolver) readSources(ctx context.Context, p *Package) (hcl.Diagnostics
 		}
 	}
 	return diags, nil
+}
+
+// emptySource warns of a source block that adds nothing.
+func emptySource(s schema.Source) *hcl.Diagnostic {
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagWarning, Summary: "A source gives no files",
+		Detail: fmt.Sprintf("Nothing from the directory %q comes into the context: git ignores what is in it, or include and exclude leave nothing. "+
+			"A file that is named by itself comes even if git ignores it.", s.Path),
+		Subject: &s.Range,
+	}
 }
 
 // isConfigurationMistake tells a path that the configuration gets wrong from

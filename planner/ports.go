@@ -49,6 +49,9 @@ type SourceSet struct {
 	Files []File
 	// Dirty says that the set differs from HEAD; always false outside git.
 	Dirty bool
+	// Empty are the directories among SourceSpec.Extra that no file comes from,
+	// by their indexes.
+	Empty []int
 }
 
 // FileType is what a source set entry is.

@@ -10,7 +10,7 @@ import (
 // before what is below them. Two files at one path are a mistake unless they
 // are one and the same.
 func (b *builder) finish() (*planner.SourceSet, error) {
-	set := &planner.SourceSet{Dirty: b.dirty}
+	set := &planner.SourceSet{Dirty: b.dirty, Empty: b.empty}
 	kept := b.kept[:0]       // the files of the set
 	parents := b.parents[:0] // of the last entry, those that are in the set
 	defer func() { b.kept, b.parents = kept, parents }()

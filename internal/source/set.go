@@ -82,9 +82,13 @@ func (a assembly) set(ctx context.Context, spec planner.SourceSpec) (*planner.So
 		}
 		return nil, err
 	}
-	for _, s := range spec.Extra {
+	for i, s := range spec.Extra {
+		before := len(b.entries)
 		if err := b.addSource(ctx, s, spec.AllowOutside); err != nil {
 			return nil, err
+		}
+		if len(b.entries) == before {
+			b.empty = append(b.empty, i)
 		}
 	}
 	b.noteUnsent(dir, spec.Dockerfile, ignore.name)
@@ -105,6 +109,7 @@ type builder struct {
 	*scraps
 	compare []string // more files that make the set dirty if they differ
 	dirty   bool
+	empty   []int // of the source blocks, those that add nothing
 }
 
 // entry is a path in the set.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +43,22 @@ func TestSources(t *testing.T) {
 		{Path: "LICENSE", To: "LICENSE"},
 	}})
 	expect(t, listed(s), "LICENSE", "f", "third/party/a.go")
+}
+
+// TestEmptySources: directories that no file comes from are named, whatever
+// the cause.
+func TestEmptySources(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"app/f": "1", ".gitignore": "out", "out/tool": "", "vendor/a.go": "", "own/stowage.hcl": ""})
+	commit(t, dir)
+	s := set(t, dir, planner.SourceSpec{Context: "app", Extra: []schema.Source{
+		{Path: "out", To: "out"}, {Path: "vendor", To: "vendor"}, {Path: "vendor", To: "c", Include: []string{"*.c"}},
+		{Path: "own", To: "own"}, {Path: "out/tool", To: "tool"},
+	}})
+	expect(t, listed(s), "f", "tool", "vendor/a.go")
+	if want := []int{0, 2, 3}; !slices.Equal(s.Empty, want) {
+		t.Errorf("empty %v, want %v", s.Empty, want)
+	}
 }
 
 func TestMistakes(t *testing.T) {
