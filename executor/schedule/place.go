@@ -1,54 +1,12 @@
 package schedule
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/containerd/platforms"
 )
-
-// tier is how well builders suit a class.
-type tier int
-
-const (
-	// native builders run the class's programs themselves. Where there is none,
-	// those that emulate are taken for it: what was recorded was recorded there.
-	native tier = iota
-	emulated
-)
-
-// class is tasks that may run on the same builders, so that looking at the
-// first of each is enough.
-type class struct {
-	build    bool
-	builders [2][]*builder
-	// free and live count slots of live builders, by tier.
-	free, live  [2]int
-	pool        *pool
-	first, last entries
-}
-
-// pool is native builders that classes share, and the work that they have.
-type pool struct {
-	slots int
-	// queued is what is ready and waits; running builds end, together, after
-	// ends, a sum of times since the beginning.
-	queued  time.Duration
-	running int
-	ends    time.Duration
-}
-
-// wait is how long the last of the tasks that are ready, of duration d, waits
-// for one of the pool's slots.
-func (p *pool) wait(d, now time.Duration) time.Duration {
-	if p.slots == 0 {
-		return 1 << 62
-	}
-	running := max(p.ends-time.Duration(p.running)*now, 0)
-	return (p.queued - d + running) / time.Duration(p.slots)
-}
 
 // builder is a Builder in use.
 type builder struct {
@@ -57,6 +15,8 @@ type builder struct {
 	key    uint64
 	free   int
 	live   bool
+	// ends is the sum of the times when what runs here is expected to end.
+	ends time.Duration
 	// uses are the classes that it serves, pools those that it is of.
 	uses  []use
 	pools []*pool
@@ -77,6 +37,7 @@ func (b *builder) release(ends time.Duration) { b.change(1, -ends) }
 
 func (b *builder) change(slots int, ends time.Duration) {
 	b.free += slots
+	b.ends += ends
 	for _, p := range b.pools {
 		p.running -= slots
 		p.ends += ends
@@ -107,76 +68,6 @@ func (b *builder) setLive(live bool) {
 	for _, p := range b.pools {
 		p.slots += sign * b.Slots
 	}
-}
-
-// classify puts tasks into classes and finds the builders of each.
-func (s *Scheduler) classify() {
-	type key struct {
-		build                  bool
-		platform, native, runs string
-	}
-	known := map[key]*class{}
-	pools := map[string]*pool{}
-	s.classOf = make([]*class, len(s.tasks))
-	for i, t := range s.tasks {
-		k := key{t.Build, t.Platform, t.Native, strings.Join(t.Runs, ",")}
-		if !t.Build {
-			k = key{}
-		}
-		c := known[k]
-		if c == nil {
-			c = &class{build: k.build, last: entries{reversed: true}}
-			if c.build {
-				c.find(t, s.builders, pools)
-			}
-			known[k] = c
-			s.classes = append(s.classes, c)
-		}
-		s.classOf[i] = c
-	}
-}
-
-// find finds the builders for tasks like the given one.
-func (c *class) find(task Task, builders []*builder, pools map[string]*pool) {
-	for _, b := range builders {
-		if b.Suits(task) {
-			t := native
-			if slices.ContainsFunc(task.Runs, b.emulates) {
-				t = emulated
-			}
-			c.builders[t] = append(c.builders[t], b)
-		}
-	}
-	if len(c.builders[native]) == 0 {
-		c.builders[native], c.builders[emulated] = c.builders[emulated], nil
-	}
-	for t, list := range c.builders {
-		for _, b := range list {
-			b.uses = append(b.uses, use{c, tier(t)})
-			c.free[t] += b.free
-			c.live[t] += b.Slots
-		}
-	}
-	c.pool = poolOf(c.builders[native], pools)
-}
-
-// poolOf is the pool of exactly these builders.
-func poolOf(builders []*builder, pools map[string]*pool) *pool {
-	var numbers []int
-	for _, b := range builders {
-		numbers = append(numbers, b.number)
-	}
-	key := fmt.Sprint(numbers)
-	p := pools[key]
-	if p == nil {
-		p = &pool{}
-		pools[key] = p
-		for _, b := range builders {
-			p.slots += b.Slots
-			b.pools = append(b.pools, p)
-		}
-	}
-	return p
 }
 
 // Suits reports whether the build may run on the builder.
@@ -220,10 +111,6 @@ func (b Builder) emulates(platform string) bool {
 	}
 	wanted, err := platforms.Parse(platform)
 	return err == nil && !platforms.Only(own).Match(wanted)
-}
-
-func (c *class) emulates(b *builder) bool {
-	return slices.Contains(c.builders[emulated], b)
 }
 
 // pick chooses among the builders that have a free slot: one that already

@@ -54,10 +54,11 @@ func (e *entries) Pop() any {
 	return last
 }
 
-// peek returns the first entry that is queued still, and forgets those before.
-func (e *entries) peek(queued []bool) (entry, bool) {
+// peek returns the first entry of a class that is queued there still, and
+// forgets those before.
+func (c *class) peek(s *Scheduler, e *entries) (entry, bool) {
 	for len(e.list) > 0 {
-		if queued[e.list[0].task] {
+		if task := e.list[0].task; s.queued[task] && s.classOf[task] == c {
 			return e.list[0], true
 		}
 		heap.Pop(e)
@@ -66,7 +67,7 @@ func (e *entries) peek(queued []bool) (entry, bool) {
 }
 
 func (c *class) push(s *Scheduler, task int) {
-	e := entry{s.rank(task), task}
+	e := entry{s.ranks[task], task}
 	heap.Push(&c.first, e)
 	if len(c.builders[emulated]) > 0 {
 		heap.Push(&c.last, e)
@@ -110,7 +111,7 @@ func (c *class) offer(s *Scheduler, now time.Duration) offer {
 	none := offer{task: -1}
 	switch {
 	case !c.build || c.free[native] > 0 || (c.live[native] == 0 && c.free[emulated] > 0):
-		e, ok := c.first.peek(s.queued)
+		e, ok := c.peek(s, &c.first)
 		if !ok {
 			return none
 		}
@@ -120,7 +121,7 @@ func (c *class) offer(s *Scheduler, now time.Duration) offer {
 		}
 		return offer{e, e.task, t}
 	case c.free[emulated] > 0:
-		e, ok := c.last.peek(s.queued)
+		e, ok := c.peek(s, &c.last)
 		if !ok {
 			return none
 		}

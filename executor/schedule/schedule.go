@@ -104,11 +104,18 @@ type Scheduler struct {
 	byStage [][]int
 	stage   int
 
-	classes []*class
-	classOf []*class
-	jobs    int
-	// queued says of each task that it is in a queue; ready counts Queues.
+	// classes are all; byKey finds one, pools their builders', and classOf is
+	// each task's. excluded are the builders that tasks are kept from.
+	classes  []*class
+	byKey    map[classKey]*class
+	pools    map[string]*pool
+	classOf  []*class
+	excluded map[int][]int
+	jobs     int
+	// queued says of each task that it is in a queue, ranks where; ready counts
+	// Queues.
 	queued []bool
+	ranks  []rank
 	ready  int
 	// at is the builder that a task was started on last, None before; ends is
 	// when it is expected to end there.
@@ -129,8 +136,9 @@ func New(tasks []Task, builders []Builder, opts Options) (*Scheduler, error) {
 	n := len(tasks)
 	s := &Scheduler{
 		tasks: tasks, opts: opts, jobs: opts.Jobs, stage: -1,
-		unmet: make([]int, n), queued: make([]bool, n), at: make([]int, n),
+		unmet: make([]int, n), queued: make([]bool, n), ranks: make([]rank, n), at: make([]int, n),
 		ends: make([]time.Duration, n), keys: make([]uint64, n),
+		excluded: map[int][]int{},
 	}
 	if err := s.link(); err != nil {
 		return nil, err
@@ -233,7 +241,7 @@ func (s *Scheduler) open(into []int) []int {
 // Queue makes a task wait for a job and a slot.
 func (s *Scheduler) Queue(task int) {
 	s.ready++
-	s.queued[task] = true
+	s.queued[task], s.ranks[task] = true, s.rank(task)
 	s.classOf[task].push(s, task)
 }
 
