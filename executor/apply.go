@@ -33,6 +33,9 @@ type Options struct {
 	// With 1, steps run one after another in order of wave and id. Less than 1
 	// is DefaultJobs.
 	Jobs int
+	// Grow adds to Jobs the slots of builders that are found while the run goes
+	// on.
+	Grow bool
 	// Schedule is ScheduleEager unless set.
 	Schedule Schedule
 	// FailFast starts nothing more after a failure and cancels running builds.

@@ -1,8 +1,12 @@
 package executor
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/stowage-build/stowage/planner"
@@ -34,21 +38,26 @@ type breaker struct {
 // probe is the answer of a builder that was asked whether it is there.
 type probe struct {
 	builder int
+	about   About
 	err     error
 }
 
 // judge learns from how an attempt ended.
 func (r *run) judge(t *task, err error) {
 	switch {
-	case t.builder < 0:
+	case t.builder < 0 || Full(err):
 	case Lost(err):
 		r.lose(t.builder, err)
 	default:
 		r.breakers[t.builder].losses = 0
 	}
+	if err == nil {
+		r.resolveDoubt(t)
+	}
 }
 
-// lose opens a builder's breaker.
+// lose opens a builder's breaker. One whose disk is full answers, and is given
+// a while all the same.
 func (r *run) lose(builder int, err error) {
 	b := r.breakers[builder]
 	if b.open {
@@ -57,12 +66,20 @@ func (r *run) lose(builder int, err error) {
 	b.open, b.since, b.probes, b.err = true, r.clock(), 0, err
 	b.losses++
 	r.schedule.SetLive(builder, false)
-	r.feed.add(Event{Type: EventWarning, Builder: r.ports.Builders[builder].Name, Error: fmt.Sprintf(
-		"builder %s is lost and gets no builds until it answers: %v", r.ports.Builders[builder].Name, err)})
 	var wait time.Duration
 	if b.losses > 1 {
 		wait = r.opts.Delay(b.losses - 1)
 	}
+	name := r.ports.Builders[builder].Name
+	text := fmt.Sprintf("builder %s is lost and gets no builds until it answers: %v", name, err)
+	var full *fullError
+	if errors.As(err, &full) {
+		wait = max(wait, fullPause)
+		text = fmt.Sprintf("%v; it gets no builds for %s", err, short(wait))
+	} else {
+		r.findSoon()
+	}
+	r.feed.add(Event{Type: EventWarning, Builder: name, Error: text})
 	r.probe(builder, wait)
 }
 
@@ -72,7 +89,7 @@ func (r *run) probe(builder int, wait time.Duration) {
 	go func() {
 		p := probe{builder: builder}
 		if p.err = pause(r.others, wait); p.err == nil && pinger != nil {
-			p.err = pinger.Ping(r.others)
+			p.about, p.err = pinger.Ping(r.others)
 		}
 		select {
 		case r.probed <- p:
@@ -98,6 +115,7 @@ func (r *run) probedBuilder(p probe) {
 	b := r.breakers[p.builder]
 	if p.err == nil {
 		b.open, b.givenUp = false, false
+		r.learn(p.builder, p.about)
 		r.schedule.SetLive(p.builder, true)
 		return
 	}
@@ -113,24 +131,45 @@ func (r *run) probedBuilder(p probe) {
 	r.probe(p.builder, min(r.opts.Delay(b.probes), probeDelay))
 }
 
+// learn takes what a builder says of itself, which was not known if it was down
+// when the run began, and may have changed since. Builds that no builder suits
+// any more fail.
+func (r *run) learn(builder int, about About) {
+	port := &r.ports.Builders[builder]
+	native := cmp.Or(about.Native, port.Native)
+	if len(about.Runs) == 0 || (native == port.Native && slices.Equal(about.Runs, port.Runs)) {
+		return
+	}
+	port.Native, port.Runs = native, about.Runs
+	r.schedule.Replace(builder, port.place())
+	r.failHopeless()
+}
+
 // hopeless says why a build can run nowhere: every builder that suits it has
-// been given up. It is nil for others.
+// been given up, or has a full disk. It is nil for others.
 func (r *run) hopeless(t *task) error {
 	if t.spec == nil {
 		return nil
 	}
-	var err error
+	var reason error
 	for _, builder := range r.schedule.Suits(t.order) {
 		b := r.breakers[builder]
 		if !b.givenUp {
 			return nil
 		}
-		err = fmt.Errorf("no builder for %s is left: builder %s is lost: %w", t.step.Platform, r.ports.Builders[builder].Name, b.err)
+		reason = fmt.Errorf("builder %s is lost: %w", r.ports.Builders[builder].Name, b.err)
 	}
-	if err == nil {
-		return nil
+	for _, builder := range slices.Sorted(maps.Keys(t.full)) {
+		if reason != nil {
+			reason = fmt.Errorf("%v; %w", reason, t.full[builder])
+		} else {
+			reason = t.full[builder]
+		}
 	}
-	return fmt.Errorf("%s: %w", title(t), err)
+	if reason == nil {
+		return fmt.Errorf("%s: %w", title(t), errors.Join(unsuited(t, r.ports.Builders)...))
+	}
+	return fmt.Errorf("%s: no builder for %s is left: %w", title(t), t.step.Platform, reason)
 }
 
 // failHopeless fails what waits for builders that have been given up.

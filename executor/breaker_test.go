@@ -24,16 +24,17 @@ type machine struct {
 	mu    sync.Mutex
 	down  bool
 	pings int
+	about executor.About
 }
 
-func (m *machine) Ping(context.Context) error {
+func (m *machine) Ping(context.Context) (executor.About, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.pings++
 	if m.down {
-		return &gone{fault{"no answer"}}
+		return executor.About{}, &gone{fault{"no answer"}}
 	}
-	return nil
+	return m.about, nil
 }
 
 func (m *machine) set(down bool) {

@@ -89,7 +89,7 @@ func (w *worker) make(ctx context.Context, t *task) (Status, ocispec.Descriptor,
 // record tells what was built to those who plan the next time.
 func (w *worker) record(t *task, took time.Duration) {
 	if p := w.ports.Placements; p != nil {
-		if err := p.RecordBuilder(t.pkg.Image, t.step.Platform, w.ports.Builders[t.builder].Name); err != nil {
+		if err := p.RecordBuilder(t.pkg.Image, t.step.Platform, t.port.Name); err != nil {
 			w.feed.warn(t, fmt.Errorf("record where %s was built: %w", t.node(), err))
 		}
 	}
@@ -171,7 +171,7 @@ func (w *worker) solve(ctx context.Context, t *task, req *BuildRequest) (*BuildR
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, &timeoutError{limit})
 		defer cancel()
 	}
-	port := w.ports.Builders[t.builder]
+	port := t.port
 	if t.attempts > 1 {
 		t.log.note("attempt %d, on builder %s", t.attempts, port.Name)
 	}

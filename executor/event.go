@@ -32,6 +32,9 @@ const (
 	// EventStepFinished is the end of a step: Status, DurationMS and Attempt
 	// (how many there were); Digest, Error, Excerpt, Because, Dropped.
 	EventStepFinished EventType = "step_finished"
+	// EventBuilderFound is a builder that has come since the run began: Builder,
+	// Slots.
+	EventBuilderFound EventType = "builder_found"
 	// EventWarning is something that went wrong without harm to the images:
 	// Error.
 	EventWarning EventType = "warning"

@@ -155,7 +155,10 @@ type BuildError struct {
 	// Step is the failing instruction, for example "RUN make".
 	Step     string
 	ExitCode int
-	Err      error
+	// NoSpace says that the instruction's program wrote of no space left: on the
+	// builder's disk, or on a file system of its own.
+	NoSpace bool
+	Err     error
 }
 
 func (e *BuildError) Error() string { return e.Err.Error() }
@@ -293,10 +296,25 @@ type Placements interface {
 	RecordBuilder(repository, platform, builder string) error
 }
 
-// Pinger is a Builder that can be asked whether it is there. An error for
-// which Transient reports false means that it never will be.
+// Pinger is a Builder that can be asked whether it is there, and what it is. An
+// error for which Transient reports false means that it never will be there.
 type Pinger interface {
-	Ping(ctx context.Context) error
+	Ping(ctx context.Context) (About, error)
+}
+
+// About is what a builder says of itself: see the fields of BuilderPort. With no
+// Runs nothing is known.
+type About struct {
+	Native string
+	Runs   []string
+}
+
+// Finder finds builders that come while a run goes on. It is not called again
+// before it has returned.
+type Finder interface {
+	// Find returns those that it had not found before. It may return some, and
+	// an error that says where others could not be looked for.
+	Find(ctx context.Context) ([]BuilderPort, error)
 }
 
 // Logs keeps the output of builds. Implementations are safe for concurrent use.
@@ -333,7 +351,7 @@ type BuilderPort struct {
 	// Slots is how many builds it takes at once; less than 1 counts as 1.
 	Slots int
 	// Lost, when set, is why it cannot be reached when the run begins. It is
-	// asked again, and used once it answers.
+	// asked again, and used once it answers, as what it then says that it is.
 	Lost error
 }
 
@@ -341,6 +359,8 @@ type BuilderPort struct {
 type Ports struct {
 	// Builders in order of preference.
 	Builders []BuilderPort
+	// Finder, which may be nil, finds more of them.
+	Finder   Finder
 	Store    Store
 	Registry Registry
 	Loader   Loader

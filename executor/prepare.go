@@ -147,15 +147,22 @@ func (p *preparation) checkBuilders(t *task) {
 	if slices.ContainsFunc(p.ports.Builders, func(b BuilderPort) bool { return b.place().Suits(work) }) {
 		return
 	}
-	if !slices.ContainsFunc(p.ports.Builders, func(b BuilderPort) bool { return b.place().Meant(work) }) {
-		p.problem("step %s: no builder builds for %s%s; there is %s", t.step.ID, t.step.Platform, onNative(t.spec), describe(p.ports.Builders))
-		return
-	}
-	for _, b := range p.ports.Builders {
+	p.problems = append(p.problems, unsuited(t, p.ports.Builders)...)
+}
+
+// unsuited says why none of the builders suits a build.
+func unsuited(t *task, builders []BuilderPort) []error {
+	work := t.work(nil, 0)
+	var problems []error
+	for _, b := range builders {
 		if b.place().Meant(work) {
-			p.problem("step %s: %s", t.step.ID, lacks(b, b.place().CannotRun(work)))
+			problems = append(problems, fmt.Errorf("step %s: %s", t.step.ID, lacks(b, b.place().CannotRun(work))))
 		}
 	}
+	if len(problems) == 0 {
+		return []error{fmt.Errorf("step %s: no builder builds for %s%s; there is %s", t.step.ID, t.step.Platform, onNative(t.spec), describe(builders))}
+	}
+	return problems
 }
 
 // lacks says that a builder cannot run programs of platforms, and what would

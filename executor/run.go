@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/stowage-build/stowage/executor/schedule"
@@ -41,9 +42,14 @@ type run struct {
 	builds, others       context.Context
 	stopBuilds, stopRest context.CancelFunc
 
+	// finding is the search for more builders, notFound what the last one told.
+	finding  search
+	notFound string
+
 	results chan outcome
 	woken   chan *task
 	probed  chan probe
+	found   chan finding
 	over    chan struct{}
 }
 
@@ -52,6 +58,7 @@ func newRun(plan *planner.Plan, tasks []*task, specs Specs, ports Ports, opts Op
 	if err != nil {
 		return nil, err
 	}
+	ports.Builders = slices.Clone(ports.Builders)
 	r := &run{
 		tasks: tasks, ports: ports, opts: opts, clock: ports.Clock,
 		schedule: s, left: len(tasks),
@@ -59,6 +66,7 @@ func newRun(plan *planner.Plan, tasks []*task, specs Specs, ports Ports, opts Op
 		results: make(chan outcome),
 		woken:   make(chan *task),
 		probed:  make(chan probe),
+		found:   make(chan finding),
 		over:    make(chan struct{}),
 	}
 	r.worker = newWorker(plan, specs, ports, opts, r.feed)
@@ -93,6 +101,8 @@ func (r *run) run(ctx context.Context) *Result {
 	for _, text := range r.opts.Warnings {
 		r.feed.add(Event{Type: EventWarning, Error: text})
 	}
+	r.finding.start(r.ports.Finder != nil)
+	defer r.finding.stop()
 	for i, b := range r.ports.Builders {
 		if b.Lost != nil {
 			r.lose(i, b.Lost)
@@ -118,6 +128,10 @@ func (r *run) run(ctx context.Context) *Result {
 			r.resume(t)
 		case p := <-r.probed:
 			r.probedBuilder(p)
+		case <-r.finding.due():
+			r.find()
+		case f := <-r.found:
+			r.takeFound(f)
 		case <-interrupt:
 		}
 	}
@@ -129,11 +143,20 @@ func (r *run) run(ctx context.Context) *Result {
 func (r *run) startReady() {
 	now := r.clock().Sub(r.started)
 	var still []*task
-	for _, t := range r.resuming {
-		if builder, ok := r.schedule.Resume(t.order, t.avoid, now); ok {
+	waiting := r.resuming
+	r.resuming = nil
+	for _, t := range waiting {
+		builder, ok := r.schedule.Resume(t.order, t.avoid, now)
+		switch {
+		case ok:
 			r.start(t, builder)
-		} else {
+		case r.schedule.Live(t.order):
 			still = append(still, t)
+		default:
+			r.resume(t)
+		}
+		if r.stopped {
+			return
 		}
 	}
 	r.resuming = still
@@ -154,6 +177,9 @@ func (r *run) startReady() {
 func (r *run) start(t *task, builder int) {
 	t.state = running
 	t.builder = builder
+	if builder >= 0 {
+		t.port = r.ports.Builders[builder]
+	}
 	t.attempts++
 	e := t.event(EventStepStarted)
 	e.Attempt, e.Reason, e.Builder = t.attempts, t.step.Reason, r.builderName(t)
@@ -185,7 +211,7 @@ func (r *run) finish(o outcome) {
 		r.endJob(t, done, o.status)
 	case o.stopped:
 		r.endJob(t, cancelled, StatusCancelled)
-	case t.again(o.err, r.opts.MaxAttempts) && !r.stopped:
+	case (r.leaveFull(t, o.err) || t.again(o.err, r.opts.MaxAttempts)) && !r.stopped && r.promising(t):
 		r.tryAgain(t)
 	default:
 		r.endJob(t, failed, StatusFailed)
@@ -196,17 +222,31 @@ func (r *run) finish(o outcome) {
 	}
 }
 
+// promising reports whether a task whose builder's disk was full has another
+// builder. If not, its error says so.
+func (r *run) promising(t *task) bool {
+	if len(t.full) == 0 {
+		return true
+	}
+	err := r.hopeless(t)
+	if err != nil {
+		t.err = err
+	}
+	return err == nil
+}
+
 // tryAgain brings a task to its next attempt: at once, and wherever there is a
-// builder, if this one was lost; otherwise after a while.
+// builder, if it leaves this one; otherwise after a while.
 func (r *run) tryAgain(t *task) {
 	var wait time.Duration
-	if !Lost(t.err) {
+	leaves := Lost(t.err) || t.full[t.builder] != nil
+	if !leaves {
 		wait = r.opts.Delay(t.attempts)
 	}
 	e := t.event(EventStepRetry)
 	e.Attempt, e.Builder, e.Error, e.DelayMS = t.attempts, r.builderName(t), t.err.Error(), wait.Milliseconds()
 	r.feed.add(e)
-	if Lost(t.err) {
+	if leaves {
 		r.schedule.Finish()
 		r.makeReady(t)
 		r.settle()

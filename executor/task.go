@@ -63,7 +63,13 @@ type task struct {
 	attempts, faults, failures int
 	// builder is the place of the last attempt's, -1 before; avoid is the one
 	// that an attempt was lost on, -1 for none.
-	builder, avoid    int
+	builder, avoid int
+	// port is the last attempt's builder.
+	port BuilderPort
+	// full are the builders that it is kept from, and why; doubt is one where
+	// that is not certain.
+	full              map[int]error
+	doubt             *doubt
 	started, finished time.Time
 	timer             *time.Timer
 	log               *nodeLog

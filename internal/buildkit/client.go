@@ -143,11 +143,10 @@ func (c *Client) Endpoint() string { return c.endpoint }
 // Info is what the daemon said of itself when the client connected.
 func (c *Client) Info() Info { return c.info }
 
-// Ping asks the daemon, over the connection that there is, whether it is there.
-// Without an answer within the limit it is taken for lost.
-func (c *Client) Ping(ctx context.Context, limit time.Duration) error {
-	_, err := c.ask(ctx, limit)
-	return err
+// Ping asks the daemon, over the connection that there is, whether it is there
+// and what it is. Without an answer within the limit it is taken for lost.
+func (c *Client) Ping(ctx context.Context, limit time.Duration) (Info, error) {
+	return c.ask(ctx, limit)
 }
 
 // Close ends the connection.

@@ -126,20 +126,22 @@ func atOnce(n int, do func(i int)) {
 func (f *Fleet) Ports() []executor.BuilderPort {
 	var ports []executor.BuilderPort
 	for _, b := range f.builders {
-		info := b.info()
-		p := executor.BuilderPort{
-			Name: b.name, Builder: b, Platforms: b.platforms, Except: b.except, Native: b.native, Slots: b.slots,
-			Runs: info.Platforms, Lacks: engine.RegisterEmulator, Lost: b.lost,
-		}
-		if b.endpoint == "" {
-			p.Lacks = engine.LacksEmulator
-		}
-		if p.Native == "" && len(info.Platforms) > 0 {
-			p.Native = info.Platforms[0]
-		}
-		ports = append(ports, p)
+		ports = append(ports, b.port())
 	}
 	return ports
+}
+
+// port is the builder as the executor takes it.
+func (b *builder) port() executor.BuilderPort {
+	about := b.about(b.info())
+	p := executor.BuilderPort{
+		Name: b.name, Builder: b, Platforms: b.platforms, Except: b.except, Native: about.Native, Slots: b.slots,
+		Runs: about.Runs, Lacks: engine.RegisterEmulator, Lost: b.lost,
+	}
+	if b.endpoint == "" {
+		p.Lacks = engine.LacksEmulator
+	}
+	return p
 }
 
 // Close ends the connections.

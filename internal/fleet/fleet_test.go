@@ -316,7 +316,7 @@ func TestReconnect(t *testing.T) {
 		t.Errorf("after the loss: %v", err)
 	}
 	proxy.Close()
-	if err := ports[0].Builder.(executor.Pinger).Ping(t.Context()); !executor.Lost(err) {
+	if _, err := ports[0].Builder.(executor.Pinger).Ping(t.Context()); !executor.Lost(err) {
 		t.Errorf("to a ping with nobody there: %v", err)
 	}
 	for range builds {

@@ -88,7 +88,7 @@ func TestHung(t *testing.T) {
 	}
 	signal(syscall.SIGSTOP)
 	err := <-ended
-	ping := b.(executor.Pinger).Ping(t.Context())
+	_, ping := b.(executor.Pinger).Ping(t.Context())
 	signal(syscall.SIGCONT)
 	close(release)
 	if !executor.Lost(err) || !strings.Contains(err.Error(), "hangs or is cut off: no progress for 200ms") {
@@ -100,7 +100,7 @@ func TestHung(t *testing.T) {
 	if len(pids) == 0 {
 		t.Error("no process was stopped")
 	}
-	if err := b.(executor.Pinger).Ping(t.Context()); err != nil {
+	if _, err := b.(executor.Pinger).Ping(t.Context()); err != nil {
 		t.Errorf("when it goes on: %v", err)
 	}
 	if _, err := b.Build(t.Context(), request(t, "z"), ignore); err != nil {

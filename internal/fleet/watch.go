@@ -89,7 +89,7 @@ func (b *builder) watch(ctx context.Context, client *buildkit.Client, moved <-ch
 			return
 		case <-moved:
 		case <-quiet.C:
-			if err := client.Ping(ctx, limits.Answer); executor.Lost(err) {
+			if _, err := client.Ping(ctx, limits.Answer); executor.Lost(err) {
 				giveUp(&hungError{b.name, limits.Quiet, err})
 				return
 			}
@@ -98,13 +98,24 @@ func (b *builder) watch(ctx context.Context, client *buildkit.Client, moved <-ch
 	}
 }
 
-// Ping connects to the builder, if need be, and asks whether it is there.
-func (b *builder) Ping(ctx context.Context) error {
+// Ping connects to the builder, if need be, and asks whether it is there and
+// what it is.
+func (b *builder) Ping(ctx context.Context) (executor.About, error) {
 	conn, err := b.acquire(ctx)
 	if err != nil {
-		return err
+		return executor.About{}, err
 	}
-	err = conn.Ping(ctx, b.opts.Limits.withDefaults().Answer)
+	info, err := conn.Ping(ctx, b.opts.Limits.withDefaults().Answer)
 	b.release(conn, executor.Transient(err))
-	return err
+	return b.about(info), err
+}
+
+// about is what the builder is by what its daemon says. A native platform that
+// is declared goes before the daemon's.
+func (b *builder) about(info buildkit.Info) executor.About {
+	out := executor.About{Native: b.native, Runs: info.Platforms}
+	if out.Native == "" && len(info.Platforms) > 0 {
+		out.Native = info.Platforms[0]
+	}
+	return out
 }

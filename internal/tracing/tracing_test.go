@@ -54,7 +54,7 @@ func (b builder) Build(context.Context, *executor.BuildRequest, func(executor.Pr
 	return &executor.BuildResult{}, b.err
 }
 
-func (builder) Ping(context.Context) error { return errors.New("pinged") }
+func (builder) Ping(context.Context) (executor.About, error) { return executor.About{}, errors.New("pinged") }
 
 // plainBuilder cannot be pinged.
 type plainBuilder struct{ executor.Builder }
@@ -68,8 +68,10 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	steps, ports := tracing.Run(ctx, []executor.BuilderPort{{Name: "one", Builder: builder{errors.New("no")}}, {Name: "two", Builder: plainBuilder{builder{}}}})
-	if p, ok := ports[0].Builder.(executor.Pinger); !ok || p.Ping(ctx) == nil {
+	if p, ok := ports[0].Builder.(executor.Pinger); !ok {
 		t.Error("a builder that can be pinged cannot any more")
+	} else if _, err := p.Ping(ctx); err == nil {
+		t.Error("the answer to a ping is not the builder's")
 	}
 	if _, ok := ports[1].Builder.(executor.Pinger); ok {
 		t.Error("a builder that cannot be pinged can be")
