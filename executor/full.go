@@ -64,6 +64,9 @@ func (r *run) exclude(t *task, err error) {
 	if t.full == nil {
 		t.full = map[int]error{}
 	}
+	if cause := errors.Unwrap(err); cause != nil { // without the step's title
+		err = cause
+	}
 	if t.full[t.builder] == nil {
 		r.schedule.Exclude(t.order, t.builder)
 	}

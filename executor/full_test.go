@@ -61,7 +61,7 @@ func TestFullDisk(t *testing.T) {
 			}
 			seen[req.Node] = true
 		}
-		for _, want := range []string{"the disk of builder small is full: build p0", "room there with `stowage builder prune small`; it gets no builds for 10s"} {
+		for _, want := range []string{"the disk of builder small is full: write /var/lib/x: no space left on device; make room there with `stowage builder prune small`; it gets no builds for 10s"} {
 			if !strings.Contains(warnings(result), want) {
 				t.Errorf("warnings are %q, want %q", result.Warnings, want)
 			}

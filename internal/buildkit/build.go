@@ -63,7 +63,7 @@ func (c *Client) Build(ctx context.Context, req *executor.BuildRequest, progress
 	status := make(chan *client.SolveStatus)
 	drained := make(chan *watcher)
 	go func() {
-		w := &watcher{report: progress, names: map[string]string{}}
+		w := &watcher{report: progress, names: map[string]string{}, noSpace: map[string]bool{}}
 		for st := range status {
 			w.see(st)
 		}

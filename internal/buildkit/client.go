@@ -44,7 +44,7 @@ type Options struct {
 type Client struct {
 	endpoint string
 	tls      *TLS
-	store    content.Store
+	store    *store
 	buildkit *client.Client
 	auth     session.Attachable
 	insecure []string
@@ -73,7 +73,7 @@ func New(ctx context.Context, opts Options) (*Client, error) {
 		return nil, fmt.Errorf("connect to builder %s: %w", opts.Endpoint, err)
 	}
 	c := &Client{
-		endpoint: opts.Endpoint, tls: opts.TLS, store: opts.Store, buildkit: bk, insecure: opts.Insecure,
+		endpoint: opts.Endpoint, tls: opts.TLS, store: &store{Store: opts.Store}, buildkit: bk, insecure: opts.Insecure,
 		auth: authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{
 			AuthConfigProvider: authprovider.LoadAuthConfig(config.LoadDefaultConfigFile(nil)),
 		}),

@@ -56,6 +56,7 @@ func (c *Client) explain(ctx context.Context, s *solve, err error, w *watcher) e
 	var exit *gatewaypb.ExitError
 	if errors.As(err, &exit) {
 		out.ExitCode = int(exit.ExitCode)
+		out.NoSpace = vertex != nil && w.noSpace[vertex.Digest]
 	}
 	var excerpt strings.Builder
 	for _, source := range errdefs.Sources(err) {
@@ -70,6 +71,8 @@ func (c *Client) explain(ctx context.Context, s *solve, err error, w *watcher) e
 		return &passingError{out, "pull for the build"}
 	case uncommitted.MatchString(err.Error()):
 		return &passingError{out, "make room for the build"}
+	case c.daemonFull(err.Error(), out.Step):
+		return &fullError{out}
 	}
 	return out
 }
@@ -82,7 +85,7 @@ func (s *solve) rename(source *pb.SourceInfo) {
 }
 
 // Words that BuildKit puts around what is the matter.
-var noise = regexp.MustCompile(`failed to solve(?: with frontend [^:]+)?: |failed to compute cache key: |failed to calculate checksum of ref \S+?: |rpc error: code = \w+ desc = |failed to list workers: (?:Unavailable: )?|connection error: desc = "?(?:transport: )?(?:[Ee]rror while dialing: )?`)
+var noise = regexp.MustCompile(`failed to solve(?: with frontend [^:]+)?: |failed to compute cache key: |failed to calculate checksum of ref \S+?: |rpc error: code = \w+ desc = |ResourceExhausted: |failed to list workers: (?:Unavailable: )?|connection error: desc = "?(?:transport: )?(?:[Ee]rror while dialing: )?`)
 
 // description is the quoted text of a connection's error.
 var description = regexp.MustCompile(`connection error: desc = "(?:transport: )?(?:[Ee]rror while dialing: )?([^"]*)"`)

@@ -92,6 +92,27 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestFullDaemon: a full disk is the daemon's if nothing says that it is another.
+func TestFullDaemon(t *testing.T) {
+	for text, want := range map[string]bool{
+		"failed to solve: write /var/lib/buildkit/runc-overlayfs/content/ingest/1/data: no space left on device":                     true,
+		"failed to copy: failed to send write: error from receiver: mkdir /x/snapshots/9: no space left on device":                   true,
+		"failed to push r.example/x: unexpected status from PUT request to https://r.example/v2/x: 500: no space left on device":     false,
+		`failed to do request: Put "http://r.example/v2/x/blobs/uploads/1": no space left on device`:                                 false,
+		"error writing layer blob: exporting cache to client directory: write /home/me/cache/ingest/1/data: no space left on device": false,
+		"failed to compute cache key: space: not found":                                                                              false,
+	} {
+		c := &Client{store: &store{}}
+		if err := c.explain(t.Context(), &solve{}, errors.New(text), &watcher{}); executor.Full(err) != want {
+			t.Errorf("%q is about the daemon's disk: %v, want %v", text, !want, want)
+		}
+		c.store.full.Store(true)
+		if err := c.explain(t.Context(), &solve{}, errors.New(text), &watcher{}); executor.Full(err) {
+			t.Errorf("%q is taken for the daemon's disk though the store's is full", text)
+		}
+	}
+}
+
 // TestPlainMessage: words of BuildKit's inner workings are left out.
 func TestPlainMessage(t *testing.T) {
 	for in, want := range map[string]string{

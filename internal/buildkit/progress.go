@@ -10,6 +10,8 @@ import (
 type watcher struct {
 	report func(executor.Progress)
 	names  map[string]string // by vertex digest
+	// noSpace are the vertices, by digest, whose programs wrote of no space left.
+	noSpace map[string]bool
 }
 
 // see reports what a status message says.
@@ -30,6 +32,9 @@ func (w *watcher) see(st *client.SolveStatus) {
 		w.report(p)
 	}
 	for _, l := range st.Logs {
+		if noSpace.Match(l.Data) {
+			w.noSpace[l.Vertex.String()] = true
+		}
 		w.report(executor.Progress{Time: l.Timestamp, Log: &executor.LogLine{
 			Vertex: w.names[l.Vertex.String()], Stderr: l.Stream == 2, Data: l.Data,
 		}})

@@ -43,6 +43,7 @@ func TestBuildKit(t *testing.T) {
 		"PipeInPlaceOfAFile": pipeInPlaceOfAFile,
 		"SharedFileChanges":  sharedFileChanges,
 		"SessionEnds":        sessionEnds,
+		"NoSpace":            noSpaceLeft,
 		"SecretsStayApart":   secretsStayApart,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -271,6 +272,21 @@ func sessionEnds(t *testing.T, b *bench) {
 		t.Fatalf("error is %v, want a transient one", err)
 	}
 	b.run(t, req)
+}
+
+// noSpaceLeft: a program that wrote of no space left is told from one that
+// failed for another reason.
+func noSpaceLeft(t *testing.T, b *bench) {
+	for instruction, want := range map[string]bool{
+		"RUN --mount=type=tmpfs,target=/t,size=65536 dd if=/dev/zero of=/t/file bs=1000 count=100": true,
+		"RUN false": false,
+	} {
+		_, err := b.Build(t.Context(), b.request("FROM base", instruction), ignore)
+		var failed *executor.BuildError
+		if !errors.As(err, &failed) || failed.NoSpace != want || executor.Transient(err) {
+			t.Errorf("%s: %+v, %v; want it told: %v", instruction, failed, err, want)
+		}
+	}
 }
 
 // secretsStayApart: builds at the same time get their own secrets.

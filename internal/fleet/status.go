@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/stowage-build/stowage/internal/buildkit"
 	"github.com/stowage-build/stowage/internal/engine"
@@ -135,7 +136,8 @@ func (o Options) eachCache(ctx context.Context, names []string, do func(*buildki
 	return found, nil
 }
 
-// named are the members with the names, all if there are none.
+// named are the members with the names, all if there are none. An endpoint is a
+// name too.
 func named(members []member, names []string) ([]member, error) {
 	if len(names) == 0 {
 		return members, nil
@@ -143,10 +145,14 @@ func named(members []member, names []string) ([]member, error) {
 	var out []member
 	for _, name := range names {
 		i := slices.IndexFunc(members, func(m member) bool { return m.name == name })
-		if i < 0 {
+		switch {
+		case i >= 0:
+			out = append(out, members[i])
+		case strings.Contains(name, "://"):
+			out = append(out, member{name: name, endpoint: name})
+		default:
 			return nil, fmt.Errorf("there is no builder %q: stowage builder ls lists them", name)
 		}
-		out = append(out, members[i])
 	}
 	return out, nil
 }
