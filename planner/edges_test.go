@@ -193,6 +193,14 @@ builder "arm" {
 			builder: builder, from: "--platform=$BUILDPLATFORM",
 			want: map[string]node{amd64: {arm64, arm64}, arm64: {arm64, arm64}},
 		},
+		"build platform of a builder that says only what it is": {
+			builder: "builder \"arm\" {\n  endpoint = \"unix:///run/arm.sock\"\n  native = \"linux/arm64\"\n}\n", from: "--platform=$BUILDPLATFORM",
+			want: map[string]node{amd64: {arm64, arm64}, arm64: {arm64, arm64}},
+		},
+		"build platform of a builder that says nothing": {
+			builder: "builder \"a\" {\n  endpoint = \"unix:///run/a.sock\"\n}\n" + builder, from: "--platform=$BUILDPLATFORM",
+			want: map[string]node{amd64: {amd64, amd64}, arm64: {amd64, amd64}},
+		},
 		"written platform": {
 			from: "--platform=linux/amd64",
 			want: map[string]node{amd64: {needs: amd64}, arm64: {needs: amd64}},

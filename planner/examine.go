@@ -2,6 +2,7 @@ package planner
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -246,14 +247,16 @@ func mentionsBuilder(content []byte) bool {
 }
 
 // native returns the native platform of the builder that will build platform:
-// of the first declared builder that has it, else the host's.
+// of the first declared builder that has it, else the host's. A builder that
+// does not say what it is is taken for one of the host's platform, as planning
+// asks none.
 func (r *resolver) native(platform string) string {
 	if native := r.opts.Natives[platform]; native != "" {
 		return native
 	}
 	for _, b := range r.ws.Builders {
-		if b.Native != "" && slices.Contains(b.Platforms, platform) {
-			return b.Native
+		if len(b.Platforms) == 0 || slices.Contains(b.Platforms, platform) {
+			return cmp.Or(b.Native, r.opts.HostPlatform)
 		}
 	}
 	return r.opts.HostPlatform

@@ -64,14 +64,14 @@ func (l *loader) decodeBuilder(name string, b *hclBlock) *Builder {
 	return out
 }
 
-// builderPlatforms reads platforms and native.
+// builderPlatforms reads platforms and native. Without platforms the builder is
+// for all that it says it runs, and so what it is may be left to it too.
 func (r *reader) builderPlatforms(c *content, out *Builder) {
-	r.require(c, builderSpec, "platforms", `["linux/amd64"]`)
 	if x := r.attribute(c.attributes["platforms"]); x != nil {
 		if list, ok := r.asStrings(x); ok {
 			out.Platforms = r.platformList(list)
 			if len(list) == 0 {
-				r.fail(x.Range(), "No platforms", "platforms lists at least one.")
+				r.fail(x.Range(), "No platforms", "platforms lists at least one; without the attribute the builder is asked.")
 			}
 		}
 	}

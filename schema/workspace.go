@@ -88,11 +88,12 @@ type Group struct {
 
 // Builder is one declared BuildKit endpoint.
 type Builder struct {
-	Name      string
-	Endpoint  string
+	Name     string
+	Endpoint string
+	// Platforms that it builds for, of those that it says it runs; none is all.
 	Platforms []string
-	Native    string
-	Slots     int // at least 1
+	Native    string // "" is what it says
+	Slots     int    // at least 1
 	TLS       *TLS
 	Range     hcl.Range
 }

@@ -9,7 +9,11 @@ builder "a" {
 }
 
 builder "b" { # ERROR: Missing attribute
-  endpoint  = "tcp://"    # ERROR: Bad endpoint
+  native = "linux/arm64"
+}
+
+builder "d" {
+  endpoint = "tcp://"    # ERROR: Bad endpoint
 }
 
 builder "c" {

@@ -95,6 +95,10 @@ builder "local" {
   platforms = ["linux/amd64"]
 }
 
+builder "asked" {
+  endpoint = "tcp://10.0.0.6:1234"
+}
+
 registry "localhost:5000" {
   insecure                = true
   mirrors                 = ["mirror.example:5000/hub"]
