@@ -72,12 +72,17 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 			return nil, err
 		}
 	}
+	traced, trace := tracing.Run(ctx)
+	builders := &runBuilders{traced: trace}
 	if plan.Summary.Build > 0 {
-		builders, err := w.builders(ctx, store, plan, opts)
+		opened, finder, err := w.builders(ctx, store, plan, opts)
 		if err != nil {
 			return nil, err
 		}
-		ports.Builders = builders
+		ports.Builders = builders.add(opened)
+		if finder != nil {
+			builders.Finder, ports.Finder = finder, builders
+		}
 	}
 	record, err := runlog.Create(filepath.Join(w.StateDir(), "runs"), w.opts.Now())
 	if err != nil {
@@ -88,11 +93,9 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	}
 	page := web.NewRecord()
 	remembered := w.history.Begin(history.Begin{
-		ID: filepath.Base(record.Dir()), Root: w.root, Plan: plan, At: w.opts.Now(), BuilderKind: kinds(ports.Builders),
+		ID: filepath.Base(record.Dir()), Root: w.root, Plan: plan, At: w.opts.Now(), BuilderKind: builders.kind,
 	})
 	ports.Recorder, ports.Placements = remembered, remembered
-	traced, builders := tracing.Run(ctx, ports.Builders)
-	ports.Builders = builders
 	reporters := executor.Reporters{record, opts.Reporter, page, remembered, traced}
 	if opts.Reporter == nil && w.opts.Output != nil {
 		plain, err := report.NewReporter("plain", w.opts.Output, report.Options{})
@@ -103,7 +106,8 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		reporters[1] = plain
 	}
 	ports.Logs, ports.Reporter = record, reporters
-	if opts.Jobs == 0 {
+	grow := opts.Jobs == 0
+	if grow {
 		opts.Jobs = max(2*runtime.GOMAXPROCS(0), slots(ports.Builders))
 	}
 	revision, err := w.sources.Revision(ctx)
@@ -120,7 +124,7 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		Proxies:    w.opts.proxies(),
 		CacheAttrs: w.opts.cacheAttrs,
 	}, ports, executor.Options{
-		Jobs: opts.Jobs, Schedule: opts.Schedule, FailFast: opts.FailFast, Patience: opts.BuilderWait,
+		Jobs: opts.Jobs, Grow: grow, Schedule: opts.Schedule, FailFast: opts.FailFast, Patience: opts.BuilderWait,
 		Offline: plan.Options["offline"] == true, Warnings: warnings,
 	})
 	if forgotten := remembered.End(result, w.opts.Now()); forgotten != nil && result != nil {

@@ -17,22 +17,23 @@ import (
 )
 
 // builders opens the builders that the plan needs, the shipped ones unless the
-// caller has given some. The embedded one is started if it is to be used.
-func (w *Workspace) builders(ctx context.Context, store Store, plan *planner.Plan, opts ApplyOptions) ([]executor.BuilderPort, error) {
+// caller has given some. The embedded one is started if it is to be used. The
+// finder, which may be nil, finds more of them.
+func (w *Workspace) builders(ctx context.Context, store Store, plan *planner.Plan, opts ApplyOptions) ([]executor.BuilderPort, executor.Finder, error) {
 	if len(w.opts.Builders) > 0 {
-		return w.opts.Builders, nil
+		return w.opts.Builders, nil, nil
 	}
 	options, err := w.opts.fleet(w.root, w.config, store.Content())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	options.Platforms, options.Waiting, options.Slots = builtPlatforms(plan), opts.Waiting, opts.Jobs
 	f, err := fleet.Open(ctx, options)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	w.closers = append(w.closers, f.Close)
-	return f.Ports(), nil
+	return f.Ports(), f.Finder(), nil
 }
 
 // builtPlatforms are those that the plan builds, sorted.

@@ -102,7 +102,7 @@ func (w *Workspace) Check(ctx context.Context, opts CheckOptions) ([]CheckedPack
 // linter opens the first builder that checks Dockerfiles. Any does: nothing is
 // run.
 func (w *Workspace) linter(ctx context.Context, store Store, waiting func(string)) (executor.Linter, error) {
-	builders, err := w.builders(ctx, store, &planner.Plan{}, ApplyOptions{Waiting: waiting})
+	builders, _, err := w.builders(ctx, store, &planner.Plan{}, ApplyOptions{Waiting: waiting})
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,10 @@
 package stowage
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/stowage-build/stowage/executor"
@@ -64,16 +66,39 @@ func builderKind(b executor.BuilderPort, platform string) string {
 	return kind + " native"
 }
 
-// kinds are the kinds of builders that a run has.
-func kinds(builders []executor.BuilderPort) func(name, platform string) string {
-	return func(name, platform string) string {
-		for _, b := range builders {
-			if b.Name == name {
-				return builderKind(b, platform)
-			}
+// runBuilders are the builders that a run has, of which more may be found.
+type runBuilders struct {
+	executor.Finder
+	traced func([]executor.BuilderPort) []executor.BuilderPort
+
+	mu  sync.Mutex
+	all []executor.BuilderPort
+}
+
+// add adds builders and returns them with their builds traced.
+func (r *runBuilders) add(ports []executor.BuilderPort) []executor.BuilderPort {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = append(r.all, ports...)
+	return r.traced(ports)
+}
+
+// Find is executor.Finder's.
+func (r *runBuilders) Find(ctx context.Context) ([]executor.BuilderPort, error) {
+	ports, err := r.Finder.Find(ctx)
+	return r.add(ports), err
+}
+
+// kind is that of the builder with a name.
+func (r *runBuilders) kind(name, platform string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range r.all {
+		if b.Name == name {
+			return builderKind(b, platform)
 		}
-		return ""
 	}
+	return ""
 }
 
 // past returns earlier builds of a node for pages. What cannot be read is as

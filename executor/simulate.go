@@ -53,6 +53,8 @@ type Simulation struct {
 	Builds     int                `json:"builds"`
 	Unrecorded int                `json:"unrecorded"`
 	Builders   []SimulatedBuilder `json:"builders"`
+	// Notes say what is not as it would be, for people.
+	Notes []string `json:"notes,omitempty"`
 	// Steps are in the plan's order.
 	Steps []SimulatedStep `json:"steps"`
 }

@@ -62,19 +62,39 @@ func sshStandIn() {
 	dialStdio("SSH_STAND_IN")
 }
 
-// kubectlStandIn stands in for kubectl, of a cluster where one pod is ready.
+// kubectlStandIn stands in for kubectl, of a cluster where one pod is ready:
+// bk-0, whose builder is at KUBECTL_STAND_IN, or bk-1 in its place, at
+// KUBECTL_NEXT, when nobody answers there. With no first one there is no cluster.
 func kubectlStandIn() {
 	const list = "get pods --selector=app=buildkitd --output=json --namespace=build"
-	const exec = "--context= --namespace=build exec --container= -i bk-0 -- buildctl dial-stdio"
-	switch got := strings.Join(os.Args[1:], " "); got {
+	const exec = "--context= --namespace=build exec --container= -i bk-N -- buildctl dial-stdio"
+	pod, variable := "bk-0", "KUBECTL_STAND_IN"
+	got := strings.Join(os.Args[1:], " ")
+	switch {
+	case os.Getenv(variable) == "":
+		fmt.Fprintln(os.Stderr, "there is no cluster")
+		os.Exit(1)
+	case !answers(os.Getenv(variable)) && os.Getenv("KUBECTL_NEXT") != "":
+		pod, variable = "bk-1", "KUBECTL_NEXT"
+	}
+	switch got {
 	case list:
-		fmt.Println(`{"items":[{"metadata":{"name":"bk-0"},"status":{"conditions":[{"type":"Ready","status":"True"}]}}]}`)
-	case exec:
-		dialStdio("KUBECTL_STAND_IN")
+		fmt.Printf(`{"items":[{"metadata":{"name":%q},"status":{"conditions":[{"type":"Ready","status":"True"}]}}]}`, pod)
+	case strings.Replace(exec, "bk-N", pod, 1):
+		dialStdio(variable)
 	default:
-		fmt.Fprintf(os.Stderr, "kubectl %s, want %s or %s\n", got, list, exec)
+		fmt.Fprintf(os.Stderr, "kubectl %s, want %s or %s, of %s\n", got, list, exec, pod)
 		os.Exit(1)
 	}
+}
+
+// answers reports whether somebody listens at a unix socket.
+func answers(endpoint string) bool {
+	conn, err := net.Dial("unix", strings.TrimPrefix(endpoint, "unix://"))
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
 }
 
 // dialStdio connects standard input and output with the unix socket in a

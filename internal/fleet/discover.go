@@ -18,46 +18,69 @@ import (
 // discoverTimeout bounds the search for the builders of one endpoint.
 const discoverTimeout = 20 * time.Second
 
+// discoverError is why the builders of an endpoint could not be found. It may
+// pass.
+type discoverError struct {
+	endpoint string
+	err      error
+}
+
+func (e *discoverError) Error() string {
+	return fmt.Sprintf("find the builders at %s: %v", e.endpoint, e.err)
+}
+func (e *discoverError) Unwrap() error   { return e.err }
+func (e *discoverError) Temporary() bool { return true }
+func (e *discoverError) Lost() bool      { return true }
+
 // discover lists the builders, with those that stand for several replaced by
 // them: a tcp endpoint whose host has several addresses, and kube-pod:// with a
 // selector. Each is called NAME/ADDRESS or NAME/POD, and has all the slots.
-func (o Options) discover(ctx context.Context) []member {
-	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
+func (o Options) discover(ctx context.Context, members []member) []member {
+	limited, cancel := context.WithTimeout(ctx, discoverTimeout)
 	defer cancel()
-	members := o.members()
 	found := make([][]member, len(members))
 	atOnce(len(members), func(i int) {
 		m := members[i]
 		var err error
-		if found[i], err = o.expand(ctx, m); err != nil {
-			m.err = fmt.Errorf("find the builders at %s: %w", m.endpoint, err)
+		if found[i], err = o.expand(limited, m); err != nil {
+			if m.err = ctx.Err(); m.err == nil {
+				m.err = &discoverError{m.endpoint, err}
+			}
 			found[i] = []member{m}
 		}
 	})
 	return slices.Concat(found...)
 }
 
+// several reports whether the member may stand for several builders.
+func (m member) several() bool {
+	u, err := url.Parse(m.endpoint)
+	if err != nil {
+		return false
+	}
+	_, noHost := netip.ParseAddr(u.Hostname())
+	return (u.Scheme == "tcp" && u.Port() != "" && noHost != nil) || (u.Scheme == "kube-pod" && u.Query().Has("selector"))
+}
+
 // expand returns what the member stands for: mostly itself.
 func (o Options) expand(ctx context.Context, m member) ([]member, error) {
-	u, err := url.Parse(m.endpoint)
-	switch {
-	case err != nil:
-		return []member{m}, nil // connecting will say so
-	case u.Scheme == "tcp" && u.Port() != "":
-		return o.expandHost(ctx, m, u)
-	case u.Scheme == "kube-pod" && u.Query().Has("selector"):
-		return expandPods(ctx, m, u)
+	if !m.several() {
+		return []member{m}, nil
 	}
-	return []member{m}, nil
+	u, err := url.Parse(m.endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if u.Scheme == "tcp" {
+		return o.expandHost(ctx, m, u)
+	}
+	return expandPods(ctx, m, u)
 }
 
 // expandHost makes a builder of each address. A host with one address of each
-// family is one machine. One that has none is left to connecting.
+// family is one machine.
 func (o Options) expandHost(ctx context.Context, m member, u *url.URL) ([]member, error) {
 	host := u.Hostname()
-	if _, err := netip.ParseAddr(host); err == nil {
-		return []member{m}, nil
-	}
 	resolve := o.Resolve
 	if resolve == nil {
 		resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
@@ -65,17 +88,21 @@ func (o Options) expandHost(ctx context.Context, m member, u *url.URL) ([]member
 		}
 	}
 	addresses, err := resolve(ctx, host)
+	if err == nil && len(addresses) == 0 {
+		err = fmt.Errorf("lookup %s: no address", host)
+	}
 	if err != nil {
-		return []member{m}, nil
+		return nil, fmt.Errorf("%w; see that the name is right, or build elsewhere with --builder", err)
 	}
 	addresses = oneFamily(addresses)
 	if len(addresses) < 2 {
+		m.address = addresses[0]
 		return []member{m}, nil
 	}
 	var out []member
 	for _, a := range addresses {
 		one := m
-		one.name = m.name + "/" + a.String()
+		one.name, one.address = m.name+"/"+a.String(), a
 		one.endpoint = "tcp://" + net.JoinHostPort(a.String(), u.Port())
 		if m.tls != nil && m.tls.ServerName == "" {
 			t := *m.tls

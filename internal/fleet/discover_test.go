@@ -47,7 +47,7 @@ func TestHostsWithAddresses(t *testing.T) {
 	} {
 		opts := Options{Resolve: resolve, Declared: []*schema.Builder{{Name: "farm", Endpoint: endpoint, Slots: 3, TLS: &schema.TLS{}}}}
 		var got []string
-		for _, m := range opts.discover(t.Context()) {
+		for _, m := range opts.discover(t.Context(), opts.members()) {
 			got = append(got, m.name+" "+m.endpoint)
 			if named := strings.Contains(m.name, "/"); m.slots != 3 || (m.tls.ServerName != "") != named {
 				t.Errorf("%s: %+v with %+v", endpoint, m, m.tls)
@@ -104,7 +104,7 @@ END
 `)
 	discover := func(endpoint string) []member {
 		opts := Options{Declared: []*schema.Builder{{Name: "kube", Endpoint: endpoint, Slots: 4}}}
-		return opts.discover(t.Context())
+		return opts.discover(t.Context(), opts.members())
 	}
 	found := discover("kube-pod://?selector=app=buildkitd,tier=ci&namespace=build&context=prod&container=bk")
 	if len(found) != 2 || found[0].name != "kube/b-0" || found[0].endpoint != "kube-pod://b-0?container=bk&context=prod&namespace=build" || found[1].slots != 4 {

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"sync"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -62,15 +63,23 @@ func (o Options) file(path string) string {
 func (o Options) defaultSlots() int { return max(2*runtime.GOMAXPROCS(0), o.Slots) }
 
 // Fleet is builders that are connected.
-type Fleet struct{ builders []*builder }
+type Fleet struct {
+	opts Options
+
+	mu       sync.Mutex
+	builders []*builder
+	closed   bool
+}
 
 // Open connects to the builders, to several at once, starting the embedded one
 // if it is used. Those that cannot be reached are an error, all of them, unless
-// they are declared and some other can be: then their ports say so, and they
-// are used as soon as they answer.
+// they are declared and some other can be, or are one of several at one endpoint
+// of which some other can be: then their ports say so, and they are used as soon
+// as they answer. So it is with a declared endpoint whose builders cannot be
+// found.
 func Open(ctx context.Context, opts Options) (*Fleet, error) {
-	f := &Fleet{}
-	for _, m := range opts.discover(ctx) {
+	f := &Fleet{opts: opts}
+	for _, m := range opts.discover(ctx, opts.members()) {
 		f.builders = append(f.builders, &builder{member: m, opts: opts})
 	}
 	faults := make([]error, len(f.builders))
@@ -91,15 +100,20 @@ func Open(ctx context.Context, opts Options) (*Fleet, error) {
 // tolerate notes which builders are lost. It returns the faults if one of them
 // is not to be put up with, or nobody is left.
 func (f *Fleet) tolerate(faults []error) error {
-	reached := false
+	reached := map[string]bool{} // by the endpoint's name
 	for i, err := range faults {
-		reached = reached || err == nil
-		if err != nil && !(f.builders[i].declared && executor.Lost(err)) {
+		if err == nil {
+			reached[f.builders[i].of] = true
+		}
+	}
+	for i, err := range faults {
+		b := f.builders[i]
+		if err != nil && !((b.declared || reached[b.of]) && executor.Lost(err)) {
 			return errors.Join(faults...)
 		}
-		f.builders[i].lost = err
+		b.lost = err
 	}
-	if !reached {
+	if len(reached) == 0 {
 		return errors.Join(faults...)
 	}
 	return nil
@@ -124,6 +138,8 @@ func atOnce(n int, do func(i int)) {
 
 // Ports are the builders as the executor takes them.
 func (f *Fleet) Ports() []executor.BuilderPort {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var ports []executor.BuilderPort
 	for _, b := range f.builders {
 		ports = append(ports, b.port())
@@ -146,6 +162,9 @@ func (b *builder) port() executor.BuilderPort {
 
 // Close ends the connections.
 func (f *Fleet) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
 	var errs []error
 	for _, b := range f.builders {
 		errs = append(errs, b.close())

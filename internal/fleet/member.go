@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -60,14 +61,18 @@ func Natives(endpoints []Endpoint) map[string]string {
 // member is one builder of a fleet.
 type member struct {
 	name, endpoint string // endpoint is "" for the embedded one
+	// of is the name of the endpoint that it was found at, mostly its own.
+	of string
 	platforms      []string
 	except         []string
 	native         string
 	slots          int
 	tls            *buildkit.TLS
 	declared       bool
-	// err is why its builders could not be discovered.
+	// err is why its builders could not be found.
 	err error
+	// address is that of its host, where it was looked up.
+	address netip.Addr
 }
 
 // members lists the builders in order of preference: those of the command line
@@ -93,6 +98,9 @@ func (o Options) members() []member {
 		if m.leave(named) {
 			out = append(out, m)
 		}
+	}
+	for i := range out {
+		out[i].of = out[i].name
 	}
 	return slices.DeleteFunc(out, func(m member) bool { return !m.buildsAny(o.Platforms) })
 }

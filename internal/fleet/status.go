@@ -29,7 +29,7 @@ type Status struct {
 
 // States asks every builder for its state, several at once. None is started.
 func States(ctx context.Context, opts Options) []Status {
-	members := opts.discover(ctx)
+	members := opts.discover(ctx, opts.members())
 	out := make([]Status, len(members))
 	waiting := newWaiting(opts.Waiting)
 	atOnce(len(members), func(i int) {
@@ -107,7 +107,7 @@ func Prune(ctx context.Context, opts Options, names []string, what buildkit.Prun
 }
 
 func (o Options) eachCache(ctx context.Context, names []string, do func(*buildkit.Client, context.Context) ([]buildkit.Record, error)) ([]Usage, error) {
-	members, err := named(o.discover(ctx), names)
+	members, err := named(o.discover(ctx, o.members()), names)
 	if err != nil {
 		return nil, err
 	}

@@ -55,12 +55,13 @@ func TestViewOfAPlan(t *testing.T) {
 		"builders  amd ◧□ 1/2  arm 1/12",
 		"  p1-0 linux/amd64"+strings.Repeat(" ", 68)+"20s",
 		"  p1-1 linux/amd64"+strings.Repeat(" ", 68)+"20s")
+	h.report(executor.Event{Type: executor.EventBuilderFound, Time: h.now, Builder: "new", Slots: map[string]int{"new": 1}})
 	h.end("p1-0", executor.StatusBuilt)
 	h.end("p1-1", executor.StatusFailed)
 	h.shows(t,
 		"2/15 done, 0 running, 1 failed, 20s, about 2m left (critical path 2m)",
 		"waves  1 ✗1  2 □  3 □□□□□□□□ 0/12",
-		"builders  amd □□ 0/2  arm 0/12")
+		"builders  amd □□ 0/2  arm 0/12  new □ 0/1")
 	h.resize(90, 8) // too low for strips
 	if got := h.frame(); strings.Contains(got, "waves") {
 		t.Errorf("got\n%s", got)

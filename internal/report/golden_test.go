@@ -108,6 +108,7 @@ func exampleRun() []executor.Event {
 		at(1410, index, executor.Event{Type: executor.EventStepStarted, Attempt: 1}),
 		at(1420, index, executor.Event{Type: executor.EventStepFinished, Status: executor.StatusIndexed, DurationMS: 10}),
 		{Type: executor.EventWarning, Time: start().Add(1500 * time.Millisecond), Error: "history is full: \x1b[1mno space left"},
+		{Type: executor.EventBuilderFound, Time: start().Add(1550 * time.Millisecond), Builder: "pods/bk-1", Slots: map[string]int{"pods/bk-1": 4}},
 		at(1600, push, executor.Event{Type: executor.EventStepStarted, Attempt: 1}),
 		at(3300, app, executor.Event{Type: executor.EventStepStarted, Attempt: 2, Reason: planner.ReasonInputsChanged, Builder: "local"}),
 		progress(3310, app, running(from)),

@@ -48,6 +48,8 @@ func (p *Plain) Report(e executor.Event) {
 		p.line(e, "attempt %d failed, trying again in %s: %s", e.Attempt, milliseconds(e.DelayMS), cleanText(e.Error))
 	case executor.EventStepFinished:
 		p.finished(e)
+	case executor.EventBuilderFound:
+		fmt.Fprintf(p.W, "Found builder %s, which takes %d builds at a time.\n", cleanText(e.Builder), e.Slots[e.Builder])
 	case executor.EventWarning:
 		for _, line := range cleanLines(e.Error) {
 			fmt.Fprintf(p.W, "Warning: %s\n", line)

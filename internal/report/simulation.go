@@ -38,6 +38,9 @@ func Simulation(w io.Writer, s *executor.Simulation) error {
 	if s.Unrecorded > 0 {
 		fmt.Fprintf(out, "\nThe duration of %d builds is not recorded; they are taken to last as long as --simulate-duration says.\n", s.Unrecorded)
 	}
+	for _, note := range s.Notes {
+		fmt.Fprintf(out, "\n%s\n", note)
+	}
 	_, err := w.Write(out.Bytes())
 	return err
 }

@@ -11,6 +11,7 @@ import (
 func TestSimulation(t *testing.T) {
 	s := &executor.Simulation{
 		MakespanMS: 66_000, LowerBoundMS: 60_000, CriticalPathMS: 60_000, WorkMS: 100_000, Slots: 3, Utilisation: 0.505, Builds: 7, Unrecorded: 2,
+		Notes: []string{"Builder amd stands for several and counts as one: no such host."},
 		Builders: []executor.SimulatedBuilder{
 			{Name: "amd", Slots: 1, Builds: 5, BusyMS: 66_000, Utilisation: 1},
 			{Name: "arm", Slots: 2, Builds: 2, Emulated: 1, BusyMS: 34_000, Utilisation: 0.2576},
@@ -27,6 +28,8 @@ func TestSimulation(t *testing.T) {
   arm      2      2       1         34s   25.8 %
 
 The duration of 2 builds is not recorded; they are taken to last as long as --simulate-duration says.
+
+Builder amd stands for several and counts as one: no such host.
 `
 	var out strings.Builder
 	if err := report.Simulation(&out, s); err != nil || out.String() != want {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -67,7 +68,7 @@ func newView(opts Options, width, height int) *view {
 	}
 	return &view{
 		palette: newPalette(opts.Color), clock: clock, width: width, height: height,
-		started: clock(), steps: map[string]*viewStep{}, course: newCourse(opts.Plan),
+		started: clock(), steps: map[string]*viewStep{}, slots: map[string]int{}, course: newCourse(opts.Plan),
 	}
 }
 
@@ -76,7 +77,8 @@ func (v *view) report(e executor.Event) {
 	defer v.mu.Unlock()
 	switch e.Type {
 	case executor.EventRunStarted:
-		v.total, v.started, v.slots = e.Steps, e.Time, e.Slots
+		v.total, v.started = e.Steps, e.Time
+		maps.Copy(v.slots, e.Slots)
 	case executor.EventStepStarted:
 		v.stepStarted(e)
 	case executor.EventStepProgress:
@@ -94,6 +96,8 @@ func (v *view) report(e executor.Event) {
 		}
 	case executor.EventStepFinished:
 		v.stepFinished(e)
+	case executor.EventBuilderFound:
+		maps.Copy(v.slots, e.Slots)
 	case executor.EventWarning:
 		v.note(v.alert.Render("Warning:"), e.Error)
 	}

@@ -15,16 +15,20 @@ import (
 )
 
 // Run gives each step of a run a span. Below that of a build are its attempts,
-// and below those BuildKit's own spans, if its builds are done by the builders
-// that are returned and its events are reported to the reporter. Without a span
-// in the context there is no reporter, and the builders are returned as they
-// are.
-func Run(ctx context.Context, ports []executor.BuilderPort) (executor.Reporter, []executor.BuilderPort) {
+// and below those BuildKit's own spans, if its builds are done by builders that
+// traced returns and its events are reported to the reporter. Without a span in
+// the context there is no reporter, and builders are returned as they are.
+func Run(ctx context.Context) (reporter executor.Reporter, traced func([]executor.BuilderPort) []executor.BuilderPort) {
 	parent := trace.SpanFromContext(ctx)
 	if !parent.IsRecording() {
-		return nil, ports
+		return nil, func(ports []executor.BuilderPort) []executor.BuilderPort { return ports }
 	}
 	s := &steps{ctx: ctx, tracer: parent.TracerProvider().Tracer(name), open: map[string]trace.Span{}}
+	return s, s.traced
+}
+
+// traced are builders whose builds have spans.
+func (s *steps) traced(ports []executor.BuilderPort) []executor.BuilderPort {
 	ports = slices.Clone(ports)
 	for i := range ports {
 		b := tracedBuilder{ports[i].Builder, ports[i].Name, s}
@@ -36,7 +40,7 @@ func Run(ctx context.Context, ports []executor.BuilderPort) (executor.Reporter, 
 			}{b, p}
 		}
 	}
-	return s, ports
+	return ports
 }
 
 // tracedBuilder is a builder whose builds have spans.

@@ -67,7 +67,8 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps, ports := tracing.Run(ctx, []executor.BuilderPort{{Name: "one", Builder: builder{errors.New("no")}}, {Name: "two", Builder: plainBuilder{builder{}}}})
+	steps, traced := tracing.Run(ctx)
+	ports := traced([]executor.BuilderPort{{Name: "one", Builder: builder{errors.New("no")}}, {Name: "two", Builder: plainBuilder{builder{}}}})
 	if p, ok := ports[0].Builder.(executor.Pinger); !ok {
 		t.Error("a builder that can be pinged cannot any more")
 	} else if _, err := p.Ping(ctx); err == nil {
@@ -136,7 +137,7 @@ func TestOff(t *testing.T) {
 			t.Errorf("%v: %v", env, err)
 		}
 		ports := []executor.BuilderPort{{Builder: builder{}}}
-		if steps, got := tracing.Run(ctx, ports); &got[0] != &ports[0] || steps != nil {
+		if steps, traced := tracing.Run(ctx); &traced(ports)[0] != &ports[0] || steps != nil {
 			t.Error("builders are wrapped, or steps recorded")
 		}
 		same, end := tracing.Start(ctx, "part")
