@@ -29,16 +29,18 @@ func (t *task) work(placements Placements, duration time.Duration) schedule.Task
 	for _, need := range t.needs {
 		w.Needs = append(w.Needs, need.order)
 	}
+	if placements != nil && t.step.Platform != "" && (t.spec != nil || slices.ContainsFunc(t.dependents, isBuild)) {
+		w.Last = placements.LastBuilder(t.pkg.Image, t.step.Platform)
+	}
 	if t.spec == nil {
 		return w
 	}
 	w.Build, w.Package, w.Platform = true, t.step.Package, t.step.Platform
 	w.Native, w.Runs = t.spec.NativeOnly, t.spec.Runs
-	if placements != nil {
-		w.Last = placements.LastBuilder(t.pkg.Image, t.step.Platform)
-	}
 	return w
 }
+
+func isBuild(t *task) bool { return t.spec != nil }
 
 // works are the tasks, each as long as duration says.
 func works(tasks []*task, placements Placements, duration func(*task) time.Duration) []schedule.Task {

@@ -133,20 +133,35 @@ func (s *Scheduler) pick(task int, among []*builder, avoid int) int {
 	return best
 }
 
-// holds counts the task's needs that ran on the builder, and its own last
+// What a builder is worth to a task. A need that ran there in this run is there
+// alone. Its own last build has the layers of needs that have not changed since,
+// and its own before a change. A need that was built there earlier, and is used
+// again, may be elsewhere too by now, or pruned.
+const (
+	worthBuilt = 4
+	worthLast  = 2
+	worthKept  = 1
+)
+
+// holds values what the builder has of the task's needs and of its own last
 // build.
 func (s *Scheduler) holds(task int, b *builder) int {
 	score := 0
 	for _, need := range s.tasks[task].Needs {
-		if s.at[need] == b.number {
-			score += 2
+		switch {
+		case s.at[need] == b.number:
+			score += worthBuilt
+		case s.at[need] == None && b.isNamed(s.tasks[need].Last):
+			score += worthKept
 		}
 	}
-	if s.tasks[task].Last != "" && s.tasks[task].Last == b.Name {
-		score++
+	if b.isNamed(s.tasks[task].Last) {
+		score += worthLast
 	}
 	return score
 }
+
+func (b *builder) isNamed(name string) bool { return name != "" && b.Name == name }
 
 // resumeOn chooses a builder for a task that is started again.
 func (s *Scheduler) resumeOn(task int, c *class, avoid int) int {

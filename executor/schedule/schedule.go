@@ -19,7 +19,7 @@ type Task struct {
 	Runs []string
 	// Package is the same in every run: it decides, all else being equal, which
 	// builder a build goes to. Last names the builder that built it last, or is
-	// "".
+	// "": of a task that is no build, the builder that made what it stands for.
 	Package, Last string
 	// Duration is how long it is expected to take on a native builder; below 0
 	// counts as 0.
