@@ -45,6 +45,7 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"moved":        movedCommand,
 		"disk":         diskCommand,
 		"envfile":      envFileCommand,
+		"sshd":         sshdCommand,
 
 		"checkcomplete": checkCompleteCommand,
 		"serve":         serveCommand,

@@ -48,18 +48,7 @@ func dockerStandIn() {
 		fmt.Fprintf(os.Stderr, "docker %s, want docker %s\n", got, want)
 		os.Exit(1)
 	}
-	dialStdio("DOCKER_STAND_IN")
-}
-
-// sshStandIn stands in for ssh as BuildKit's client calls it for
-// ssh://user@remote:2222/run/bk.sock, in the same way: see dockerStandIn.
-func sshStandIn() {
-	const want = "-l user -p 2222 -- remote buildctl --addr unix:///run/bk.sock dial-stdio"
-	if got := strings.Join(os.Args[1:], " "); got != want {
-		fmt.Fprintf(os.Stderr, "ssh %s, want ssh %s\n", got, want)
-		os.Exit(255)
-	}
-	dialStdio("SSH_STAND_IN")
+	dialStdio(os.Getenv("DOCKER_STAND_IN"))
 }
 
 // kubectlStandIn stands in for kubectl, of a cluster where one pod is ready:
@@ -81,7 +70,7 @@ func kubectlStandIn() {
 	case list:
 		fmt.Printf(`{"items":[{"metadata":{"name":%q},"status":{"conditions":[{"type":"Ready","status":"True"}]}}]}`, pod)
 	case strings.Replace(exec, "bk-N", pod, 1):
-		dialStdio(variable)
+		dialStdio(os.Getenv(variable))
 	default:
 		fmt.Fprintf(os.Stderr, "kubectl %s, want %s or %s, of %s\n", got, list, exec, pod)
 		os.Exit(1)
@@ -97,10 +86,9 @@ func answers(endpoint string) bool {
 	return conn.Close() == nil
 }
 
-// dialStdio connects standard input and output with the unix socket in a
-// variable.
-func dialStdio(variable string) {
-	conn, err := net.Dial("unix", strings.TrimPrefix(os.Getenv(variable), "unix://"))
+// dialStdio connects standard input and output with a unix socket.
+func dialStdio(endpoint string) {
+	conn, err := net.Dial("unix", strings.TrimPrefix(endpoint, "unix://"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	if stowage.Reexec() {
 		os.Exit(0)
 	}
-	testscript.Main(m, map[string]func(){"stowage": main, "docker": dockerStandIn, "ssh": sshStandIn, "kubectl": kubectlStandIn})
+	testscript.Main(m, map[string]func(){"stowage": main, "docker": dockerStandIn, "ssh": sshProgram, "buildctl": buildctlProgram, "kubectl": kubectlStandIn})
 }
 
 // TestScripts runs testdata/script against real builders and registries.
