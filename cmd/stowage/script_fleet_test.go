@@ -7,10 +7,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/stowage-build/stowage/internal/testenv"
 )
 
 // fleetCommand starts builders, each with a store of its own, whose endpoints
@@ -51,12 +54,38 @@ func signalBuilder(ts *testscript.TestScript, name string, signal syscall.Signal
 	}
 }
 
+// cables are connections to builders that a script can cut, by its directory and
+// the builder's name.
+var cables sync.Map
+
+type cable struct{ dir, name string }
+
+// cableCommand makes builders of fleet reachable over TCP instead, through
+// something that can stop to pass anything on: cable NAME…
+func cableCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: cable name...")
+	}
+	for _, name := range args {
+		proxy, err := testenv.OpenProxy("unix", strings.TrimPrefix(ts.Getenv(name), "unix://"))
+		ts.Check(err)
+		key := cable{ts.Getenv("TMPDIR"), name}
+		cables.Store(key, proxy)
+		ts.Defer(func() {
+			cables.Delete(key)
+			proxy.Close()
+		})
+		ts.Setenv(name, proxy.Endpoint)
+	}
+}
+
 // faultCommand runs stowage and, when COUNT programs run in its builds, does
-// something to a builder: kill it, restart it, or hang it:
-// fault kill|restart|hang BUILDER COUNT PROGRAM ARG…
+// something to a builder: kill it, restart it, hang it, or cut it off, so that
+// nothing passes and no connection is broken:
+// fault kill|restart|hang|partition BUILDER COUNT PROGRAM ARG…
 func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 5 {
-		ts.Fatalf("usage: fault kill|restart|hang builder count program args...")
+		ts.Fatalf("usage: fault kill|restart|hang|partition builder count program args...")
 	}
 	count, err := strconv.Atoi(args[2])
 	ts.Check(err)
@@ -85,6 +114,9 @@ func disturb(ts *testscript.TestScript, how, builder string) {
 		startBuilder(ts, builder)
 	case "hang":
 		signalBuilder(ts, builder, syscall.SIGSTOP)
+	case "partition":
+		proxy, _ := cables.Load(cable{ts.Getenv("TMPDIR"), builder})
+		proxy.(*testenv.Proxy).Drop(true)
 	}
 }
 

@@ -25,20 +25,29 @@ type Proxy struct {
 // NewProxy passes connections on to an address until the test ends.
 func NewProxy(t testing.TB, network, address string) *Proxy {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	p, err := OpenProxy(network, address)
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Close()
+		p.serving.Wait()
+	})
+	return p
+}
+
+// OpenProxy passes connections on to an address until it is closed.
+func OpenProxy(network, address string) (*Proxy, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
 	}
 	p := &Proxy{
 		Endpoint: "tcp://" + listener.Addr().String(), listener: listener,
 		network: network, address: address, conns: map[net.Conn]struct{}{},
 	}
 	p.serving.Go(p.accept)
-	t.Cleanup(func() {
-		p.Close()
-		p.serving.Wait()
-	})
-	return p
+	return p, nil
 }
 
 // Cut breaks the connections that there are. New ones are passed on.
