@@ -78,7 +78,7 @@ func (s *Scheduler) class(task int) *class {
 	}
 	c := s.byKey[key]
 	if c == nil {
-		c = &class{build: key.build, last: entries{reversed: true}}
+		c = &class{build: key.build, first: entries{looks: &s.looks}, last: entries{looks: &s.looks, reversed: true}}
 		if c.build {
 			s.find(c, task)
 		}

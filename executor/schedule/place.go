@@ -121,6 +121,7 @@ func (b Builder) emulates(platform string) bool {
 // at.
 func (s *Scheduler) pick(task int, among []*builder, avoid int) int {
 	best, bestScore, bestKey := None, -1, uint64(0)
+	s.looks += len(among)
 	for _, b := range among {
 		if b.free == 0 || !b.live || b.number == avoid {
 			continue
@@ -147,6 +148,7 @@ const (
 // build.
 func (s *Scheduler) holds(task int, b *builder) int {
 	score := 0
+	s.looks += 1 + len(s.tasks[task].Needs)
 	for _, need := range s.tasks[task].Needs {
 		switch {
 		case s.at[need] == b.number:

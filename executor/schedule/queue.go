@@ -35,12 +35,15 @@ type entry struct {
 // entries implement heap.Interface.
 type entries struct {
 	list []entry
+	// looks counts comparisons.
+	looks *int
 	// reversed puts the last first.
 	reversed bool
 }
 
 func (e *entries) Len() int { return len(e.list) }
 func (e *entries) Less(i, j int) bool {
+	*e.looks++
 	if e.reversed {
 		i, j = j, i
 	}
@@ -58,6 +61,7 @@ func (e *entries) Pop() any {
 // forgets those before.
 func (c *class) peek(s *Scheduler, e *entries) (entry, bool) {
 	for len(e.list) > 0 {
+		*e.looks++
 		if task := e.list[0].task; s.queued[task] && s.classOf[task] == c {
 			return e.list[0], true
 		}

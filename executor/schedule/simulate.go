@@ -22,6 +22,9 @@ type Simulation struct {
 	Busy []time.Duration
 	// Runs are those of the tasks.
 	Runs []Run
+	// Looks is how often a task, a builder or a kind of task was looked at to
+	// decide all that.
+	Looks int
 }
 
 // Utilisation is the part of the builders' slots, from 0 to 1, that was in use
@@ -73,6 +76,7 @@ func Simulate(tasks []Task, builders []Builder, opts Options) (*Simulation, erro
 		ended++
 		ready = s.End(next.task, ready[:0])
 	}
+	out.Looks = s.looks
 	return out, nil
 }
 
