@@ -137,10 +137,14 @@ func (r *run) probedBuilder(p probe) {
 func (r *run) learn(builder int, about About) {
 	port := &r.ports.Builders[builder]
 	native := cmp.Or(about.Native, port.Native)
-	if len(about.Runs) == 0 || (native == port.Native && slices.Equal(about.Runs, port.Runs)) {
+	runs := about.Runs
+	if len(runs) == 0 {
+		runs = port.Runs
+	}
+	if port.Lost == nil && native == port.Native && slices.Equal(runs, port.Runs) {
 		return
 	}
-	port.Native, port.Runs = native, about.Runs
+	port.Native, port.Runs, port.Lost = native, runs, nil
 	r.schedule.Replace(builder, port.place())
 	r.failHopeless()
 }

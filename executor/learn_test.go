@@ -39,6 +39,35 @@ func TestAskedWhenItAnswers(t *testing.T) {
 	})
 }
 
+// TestNativeOfLate: a build that wants a native platform waits for a builder that
+// was down and has not said what it is. It is not placed there if that is another.
+func TestNativeOfLate(t *testing.T) {
+	for native, want := range map[string]string{
+		arm64: "build:a built\nbuild:b built",
+		amd64: "build:a built\nbuild:b failed",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHarness(t, "build:a\nbuild:b")
+			h.each(time.Minute)
+			h.change = func(node string, spec *executor.BuildSpec) {
+				if node == "b:"+amd64 {
+					spec.NativeOnly = arm64
+				}
+			}
+			late := newMachine(h, 0, 20*time.Second)
+			late.down, late.about = true, executor.About{Native: native, Runs: []string{amd64, arm64}}
+			h.ports.Builders = []executor.BuilderPort{
+				{Name: "amd", Builder: h.builder, Native: amd64}, {Name: "late", Builder: late, Lost: errors.New("connection refused")},
+			}
+			result := h.apply(t.Context())
+			expect(t, native, summary(result), want)
+			if len(result.Failed) > 0 && !strings.Contains(result.Failed[0].Error, "no builder builds for linux/amd64 on a native platform of linux/arm64") {
+				t.Errorf("the reason is %q", result.Failed[0].Error)
+			}
+		})
+	}
+}
+
 // TestCannotRunAfterAll: a build that waits for a builder which, once it
 // answers, cannot run it fails with that reason. The rest goes on.
 func TestCannotRunAfterAll(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 func (b BuilderPort) place() schedule.Builder {
 	return schedule.Builder{
 		Name: b.Name, Platforms: b.Platforms, Except: b.Except, Native: b.Native, Runs: b.Runs, Slots: b.Slots,
+		Unasked: b.Lost != nil,
 	}
 }
 

@@ -77,7 +77,7 @@ func (b Builder) Suits(t Task) bool { return b.Meant(t) && len(b.CannotRun(t)) =
 // whatever programs it can run.
 func (b Builder) Meant(t Task) bool {
 	return (len(b.Platforms) == 0 || slices.Contains(b.Platforms, t.Platform)) && !slices.Contains(b.Except, t.Platform) &&
-		(t.Native == "" || t.Native == b.Native)
+		(t.Native == "" || t.Native == b.Native || (b.Unasked && b.Native == ""))
 }
 
 // CannotRun returns the platforms whose programs the builder does not run and

@@ -39,8 +39,10 @@ type Builder struct {
 	Platforms []string
 	// Except are platforms that it does not build for.
 	Except []string
-	// Native is its own platform, "" if that is not known.
-	Native string
+	// Native is its own platform, "" if that is not known. Unasked says that it
+	// will be: until then the builder is taken to be what a build wants.
+	Native  string
+	Unasked bool
 	// Runs are the platforms whose programs it runs somehow; none means every
 	// platform.
 	Runs []string
