@@ -47,6 +47,8 @@ func TestFound(t *testing.T) {
 		if !result.OK() || len(second.Requests()) != 6 {
 			t.Errorf("result is %v, with %d builds on the second", summary(result), len(second.Requests()))
 		}
+		f.mu.Lock() // a last search may be under way
+		defer f.mu.Unlock()
 		if len(f.asked) < 4 || f.asked[0] != 30*time.Second || f.asked[1] != time.Minute {
 			t.Errorf("it was looked for builders after %v", f.asked)
 		}

@@ -3,11 +3,11 @@ package fleet
 import (
 	"context"
 	"errors"
-	"sync"
 	"fmt"
 	"net/netip"
 	"path/filepath"
 	"runtime"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"golang.org/x/sync/errgroup"

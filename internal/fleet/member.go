@@ -62,13 +62,13 @@ func Natives(endpoints []Endpoint) map[string]string {
 type member struct {
 	name, endpoint string // endpoint is "" for the embedded one
 	// of is the name of the endpoint that it was found at, mostly its own.
-	of string
-	platforms      []string
-	except         []string
-	native         string
-	slots          int
-	tls            *buildkit.TLS
-	declared       bool
+	of        string
+	platforms []string
+	except    []string
+	native    string
+	slots     int
+	tls       *buildkit.TLS
+	declared  bool
 	// err is why its builders could not be found.
 	err error
 	// address is that of its host, where it was looked up.

@@ -54,7 +54,9 @@ func (b builder) Build(context.Context, *executor.BuildRequest, func(executor.Pr
 	return &executor.BuildResult{}, b.err
 }
 
-func (builder) Ping(context.Context) (executor.About, error) { return executor.About{}, errors.New("pinged") }
+func (builder) Ping(context.Context) (executor.About, error) {
+	return executor.About{}, errors.New("pinged")
+}
 
 // plainBuilder cannot be pinged.
 type plainBuilder struct{ executor.Builder }
