@@ -11,7 +11,8 @@ import (
 // Inputs returns what a package's hash was made of: of the hash that it has
 // now, of its last build, or of any that is in the store or, unless offline,
 // in the registry. hash is an input hash, or at least the first 12 digits of
-// one; those in the registry need 40.
+// one; those in the registry need 40. With cache_mode = "git-tree" it may also
+// be the tree id in a tag, whole.
 func (w *Workspace) Inputs(ctx context.Context, p *planner.Package, hash string, offline bool) (*planner.Inputs, error) {
 	if len(hash) < 12 || strings.Trim(hash, "0123456789abcdef") != "" {
 		return nil, fmt.Errorf("%q is no hash: write at least 12 of its digits", hash)
@@ -28,9 +29,13 @@ func (w *Workspace) Inputs(ctx context.Context, p *planner.Package, hash string,
 	if err != nil {
 		return nil, err
 	}
+	tagged := tagOf(p, hash)
 	refs, err := w.refsOf(ctx, p, hash)
 	if err != nil {
 		return nil, err
+	}
+	if tagged != "" {
+		refs = append([]string{tagged}, refs...)
 	}
 	for _, from := range kept {
 		for _, ref := range refs {
@@ -38,12 +43,16 @@ func (w *Workspace) Inputs(ctx context.Context, p *planner.Package, hash string,
 			if err != nil {
 				return nil, err
 			}
-			if fits(in) {
+			if fits(in) || in != nil && ref == tagged && in.Package == p.Name {
 				return in, nil
 			}
 		}
 	}
-	return nil, fmt.Errorf("nothing is known of the hash %s of package %s: it is neither what it has now, nor that of its last build here, nor of an image in the store or the registry that has its inputs beside it", hash, p.Name)
+	hint := ""
+	if p.CacheMode == "git-tree" {
+		hint = "; in the registry its images are found by the whole tree id that is their tag"
+	}
+	return nil, fmt.Errorf("nothing is known of the hash %s of package %s: it is neither what it has now, nor that of its last build here, nor of an image in the store or the registry that has its inputs beside it%s", hash, p.Name, hint)
 }
 
 // keeper is a store or registry that keeps artifacts beside images.
@@ -93,23 +102,30 @@ type lister interface {
 	RefsOfHash(ctx context.Context, repository, hash string) ([]string, error)
 }
 
-// refsOf are references that the package's image of a hash may be under: what
-// its tag would be with that hash, and what the store knows.
-func (w *Workspace) refsOf(ctx context.Context, p *planner.Package, hash string) ([]string, error) {
-	var refs []string
-	if len(hash) >= len(p.TagHash) && strings.Contains(p.Tag, p.TagHash) {
-		refs = append(refs, p.Repository+":"+strings.ReplaceAll(p.Tag, p.TagHash, hash[:len(p.TagHash)]))
+// tagOf is the reference that the package's image of a hash has, or in git-tree
+// mode that of a tree id; "" when that cannot be said.
+func tagOf(p *planner.Package, hash string) string {
+	const digits = 40 // in tags, and of SHA-1 object ids
+	if len(hash) < digits || !strings.Contains(p.Tag, p.TagHash) {
+		return ""
 	}
+	if p.CacheMode != "git-tree" {
+		hash = hash[:digits]
+	}
+	return p.Repository + ":" + strings.ReplaceAll(p.Tag, p.TagHash, hash)
+}
+
+// refsOf are the references that the store has an image of a hash under.
+func (w *Workspace) refsOf(ctx context.Context, p *planner.Package, hash string) ([]string, error) {
 	store, err := w.Store()
 	if err != nil {
 		return nil, err
 	}
 	l, ok := store.(lister)
 	if !ok {
-		return refs, nil
+		return nil, nil
 	}
-	more, err := l.RefsOfHash(ctx, p.Repository, hash)
-	return append(refs, more...), err
+	return l.RefsOfHash(ctx, p.Repository, hash)
 }
 
 // records remembers what packages were built from: here, or else, so that

@@ -22,7 +22,8 @@ this list, and nothing else, is what is hashed.
 
 With two hashes, list what differs between them; with one, between it and what
 the package has now. Hashes are of builds that this machine, the store or the
-registry remembers; 12 digits are enough, for those in the registry 40.`,
+registry remembers; 12 digits are enough, for those in the registry 40. With
+cache_mode = "git-tree" the registry is searched by tree ids, which are its tags.`,
 		Example: `  stowage explain app
   stowage explain app --format json
   stowage explain app 2f7c1a9be04d
