@@ -26,12 +26,16 @@ func (t *Tree) examine(ctx context.Context, entries []entry) error {
 			return err
 		}
 	}
-	return nil
+	return r.settle(ctx)
 }
 
 // readEntry looks at one path on disk.
 func (t *Tree) readEntry(ctx context.Context, e *entry) error {
-	return t.reader([]entry{*e}).read(ctx, e)
+	r := t.reader([]entry{*e})
+	if err := r.read(ctx, e); err != nil {
+		return err
+	}
+	return r.settle(ctx)
 }
 
 // reader looks at entries on disk, one after the other.
@@ -40,6 +44,8 @@ type reader struct {
 	// text has the entries' strings: one allocation for all.
 	text strings.Builder
 	next int // where in the cache the next file may be
+	// filtered are files that settle is to tell of.
+	filtered []filtered
 }
 
 // reader is one for so many entries.
@@ -94,9 +100,9 @@ func (r *reader) read(ctx context.Context, e *entry) error {
 		return mistake("%s is neither a file, a directory nor a symlink (%s); remove it or leave it out with .dockerignore", e.rel, irregular(kind(&st)))
 	}
 	if e.object != "" {
-		e.late, err = r.changedLate(ctx, e.Origin, &st, e.object)
+		return r.checkLate(ctx, e, &st)
 	}
-	return err
+	return nil
 }
 
 // irregular names types of files that cannot be sent.

@@ -59,6 +59,37 @@ func relink(t *testing.T, dir, name, target string) {
 	must(t, os.Symlink(target, filepath.Join(dir, name)))
 }
 
+// TestManyFilteredFiles: git is asked once how it would store them, whatever
+// their names.
+func TestManyFilteredFiles(t *testing.T) {
+	dir := withSubmodule(t)
+	names := []string{"a", "b c", "quote\"d", "line\nend", "back\\slash", "cr\r", " lead", "-dash", "ä", "dir/deep"}
+	files := map[string]string{".gitattributes": "*.bat text eol=crlf\n", "other/f": "1"}
+	for _, name := range names {
+		files["app/"+name+".bat"] = "x\r\n"
+	}
+	write(t, dir, files)
+	must(t, os.Rename(filepath.Join(dir, "app/cr\r.bat"), filepath.Join(dir, "app/x.bat\r")))
+	write(t, dir, map[string]string{".gitattributes": "*.bat* text eol=crlf\n"})
+	commit(t, dir)
+	tree := open(t, dir)
+	_, err := tree.Set(t.Context(), planner.SourceSpec{Context: "other"})
+	must(t, err)
+	delete(files, "app/cr\r.bat")
+	files["app/x.bat\r"] = "x\r\n"
+	delete(files, ".gitattributes")
+	write(t, dir, files) // the same again
+	calls := countGit(t)
+	s, err := tree.Set(t.Context(), planner.SourceSpec{Context: "app"})
+	must(t, err)
+	if s.Dirty {
+		t.Error("dirty")
+	}
+	if have := calls(); len(have) != 1 {
+		t.Errorf("git processes %q", have)
+	}
+}
+
 // TestEditThatKeepsSizeAndMtime: it makes a set dirty, whatever the repository
 // has git compare.
 func TestEditThatKeepsSizeAndMtime(t *testing.T) {

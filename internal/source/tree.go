@@ -246,11 +246,16 @@ func (t *Tree) differs(ctx context.Context, rel string) (bool, error) {
 		return true, nil // it may be one that git ignores
 	}
 	var st syscall.Stat_t
-	full := t.at(rel)
-	if lstat(full, &st) != nil {
+	e := entry{File: planner.File{Origin: t.at(rel)}, object: i.object}
+	if lstat(e.Origin, &st) != nil {
 		return true, nil
 	}
-	return t.changedLate(ctx, full, &st, i.object)
+	r := reader{Tree: t}
+	if err := r.checkLate(ctx, &e, &st); err != nil {
+		return false, err
+	}
+	err = r.settle(ctx)
+	return e.late, err
 }
 
 // item is what git's listing has at a path, the zero item when that is
