@@ -158,7 +158,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Workspace, error) {
 		return nil, errors.Join(fmt.Errorf("open workspace: %w", err), w.Close())
 	}
 	w.closers = append(w.closers, tree.Close)
-	if err := w.load(tree); err != nil {
+	if err := w.load(w.sources.FS(ctx, tree)); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	w.history = history.Open(historyFile(w.StateDir()))

@@ -49,6 +49,9 @@ type SourceSet struct {
 	Files []File
 	// Dirty says that the set differs from HEAD; always false outside git.
 	Dirty bool
+	// LeftOut is a file of the set that a sparse checkout leaves out, relative to
+	// the workspace root, or "". It is known, and cannot be sent to a builder.
+	LeftOut string
 	// Empty are the directories among SourceSpec.Extra that no file comes from,
 	// by their indexes.
 	Empty []int

@@ -1,8 +1,10 @@
 package planner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"slices"
 )
 
@@ -28,6 +30,9 @@ func (m *maker) steps(ctx context.Context) ([]Step, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(built[n.pkg.Name]) == 0 {
+			m.refuseLeftOut(n.pkg)
+		}
 		l.add(step)
 		built[n.pkg.Name] = append(built[n.pkg.Name], step.ID)
 	}
@@ -50,6 +55,25 @@ func (m *maker) steps(ctx context.Context) ([]Step, error) {
 		}
 	}
 	return l.steps, nil
+}
+
+// refuseLeftOut notes a package that would be built and whose files are not all
+// here to be sent.
+func (m *maker) refuseLeftOut(p *Package) {
+	file := ""
+	if p.Sources != nil {
+		file = p.Sources.LeftOut
+	}
+	for _, name := range sortedKeys(p.LocalContexts) {
+		file = cmp.Or(file, p.LocalContexts[name].LeftOut)
+	}
+	if file == "" {
+		return
+	}
+	m.diags = append(m.diags, Diagnostic{
+		Severity: "error", Package: p.Name, Summary: "Package " + p.Name + " is left out by the sparse checkout, and has to be built",
+		Detail: fmt.Sprintf("It is neither in the store nor in the registry, and %s is not on disk. Run \"git sparse-checkout add %s\" in the workspace, or select other packages.", file, path.Dir(file)),
+	})
 }
 
 // addLoads adds a step for every selected package, after the nodes that are

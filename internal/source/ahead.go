@@ -26,11 +26,14 @@ func (t *Tree) Prefetch(ctx context.Context) {
 	})
 }
 
-// Close ends what Prefetch has started.
+// Close ends what Prefetch has started, and what reads HEAD.
 func (t *Tree) Close() error {
 	if t.ahead.cancel != nil {
 		t.ahead.cancel()
 	}
 	t.ahead.wait.Wait()
+	if head := t.head.made(); head != nil {
+		return head.Close()
+	}
 	return nil
 }

@@ -22,6 +22,9 @@ func (b *builder) finish() (*planner.SourceSet, error) {
 		if e.gone {
 			continue
 		}
+		if e.leftOut && set.LeftOut == "" {
+			set.LeftOut = e.rel
+		}
 		for len(parents) > 0 && !contains(parents[len(parents)-1].Path, e.Path) {
 			parents = parents[:len(parents)-1]
 		}

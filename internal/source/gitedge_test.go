@@ -372,9 +372,13 @@ func TestSparseWorktree(t *testing.T) {
 	if s.Dirty {
 		t.Error("dirty")
 	}
-	if _, err := tree.Set(t.Context(), planner.SourceSpec{Context: "lib"}); err == nil || !strings.Contains(err.Error(), "no directory lib") {
-		t.Errorf("error %v", err)
+	s, err = tree.Set(t.Context(), planner.SourceSpec{Context: "lib"})
+	must(t, err)
+	expect(t, listed(s), "f")
+	if s.Dirty || s.LeftOut != "lib/f" {
+		t.Errorf("dirty %v, left out %q", s.Dirty, s.LeftOut)
 	}
+	must(t, tree.Close())
 	git(t, other, "sparse-checkout", "set", "--cone", "--sparse-index", "ws/app")
 	s = set(t, filepath.Join(other, "ws"), planner.SourceSpec{Context: "."})
 	expect(t, listed(s), "app/deep/f", "app/f")

@@ -203,6 +203,7 @@ func (l *gitLister) readIndex(ctx context.Context, out string) error {
 			if onDisk != unchanged || !differs {
 				at.state = onDisk
 			}
+			at.sparse = tag == 'S' && onDisk == absent && !differs
 			l.items = append(l.items, at)
 		default:
 			at.state = unchanged

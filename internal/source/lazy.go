@@ -29,6 +29,13 @@ func (l *lazy[T]) get(ctx context.Context, make func(context.Context) (T, error)
 	return value, err
 }
 
+// made is the value if it has been made, else the zero value.
+func (l *lazy[T]) made() T {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.value
+}
+
 // memo is lazy values by name.
 type memo[T any] struct {
 	mu     sync.Mutex

@@ -38,6 +38,8 @@ const (
 type item struct {
 	path  string // slash-separated, relative to the listed directory
 	state state
+	// sparse says that it is absent because a sparse checkout leaves it out.
+	sparse bool
 	// object is "MODE ID" of a file in git's index. Of one that git would add
 	// it is the mode of new files, and else "".
 	object string

@@ -122,6 +122,8 @@ type entry struct {
 	indexed string
 	gone    bool // it was listed, and is not there any more
 	late    bool // it has changed since git looked
+	// leftOut says that it is not on disk, by a sparse checkout.
+	leftOut bool
 }
 
 // addDirectory adds the files below a root-relative directory at to.

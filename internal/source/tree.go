@@ -40,6 +40,8 @@ type Tree struct {
 	folders folders
 	ahead   ahead
 	looked  atomic.Pointer[time.Time] // when git was first asked, nil before
+	sparse  bool                      // not all may be checked out
+	head    lazy[*Revision]           // for what is not
 
 	listings memo[*listing]           // by absolute directory
 	sets     memo[*planner.SourceSet] // by specification
@@ -65,6 +67,7 @@ func New(root string, opts Options) (*Tree, error) {
 		return nil, fmt.Errorf("open source tree: %w", err)
 	}
 	t := &Tree{root: root, git: git, cache: &cache{path: opts.CachePath, root: root, now: time.Now, remote: isRemote}, shared: newShared()}
+	t.sparse = hasSparseCheckout(root) && !git.partial(context.Background())
 	for _, name := range opts.Omit {
 		full, err := resolve(name)
 		if err != nil {
@@ -109,7 +112,7 @@ func mistake(format string, args ...any) error { return &Mistake{fmt.Sprintf(for
 // is followed inside the workspace, or anywhere in a context that is outside
 // of it.
 func (t *Tree) Dockerfile(ctx context.Context, contextDir, name string) ([]byte, error) {
-	return readDockerfile(ctx, t, contextDir, name)
+	return readDockerfile(ctx, t.origin(), contextDir, name)
 }
 
 // Set returns the files of a context: see planner.Sources. Equal
@@ -127,10 +130,11 @@ func (t *Tree) Dockerfile(ctx context.Context, contextDir, name string) ([]byte,
 //
 // The set is dirty when one of its files, the Dockerfile or its ignore file is
 // not as in HEAD, or when HEAD has a file for it that is not on disk: removed,
-// left out by a sparse checkout, or in a submodule that is not checked out.
+// one of several left out by a sparse checkout, or in a submodule that is not
+// checked out. A directory that is left out altogether is as in HEAD.
 func (t *Tree) Set(ctx context.Context, spec planner.SourceSpec) (*planner.SourceSet, error) {
 	return t.sets.get(ctx, specKey(spec), func(ctx context.Context) (*planner.SourceSet, error) {
-		return assembly{t, t.shared, t.git != nil}.set(ctx, spec)
+		return assembly{t.origin(), t.shared, t.git != nil}.set(ctx, spec)
 	})
 }
 
