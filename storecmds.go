@@ -111,7 +111,7 @@ const pushesAtOnce = 4
 // own references. Platforms that the registry has beside them stay. The result,
 // by reference, has those that were pushed also when others were not.
 func (s *LocalStore) Push(ctx context.Context, patterns []string, opts PushOptions) ([]PushedImage, error) {
-	refs, err := s.layout.Match(patterns)
+	refs, err := s.layout.Match(ctx, patterns)
 	if err != nil {
 		return nil, fmt.Errorf("push from the store: %w", err)
 	}

@@ -1,10 +1,15 @@
 package layout_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,14 +97,61 @@ func verifyForever(dir string) error {
 	}
 }
 
-// TestProcessesCollectWhileOthersWork has processes write, collect and verify
-// on one store at once, and kills some all the time. Those that are not killed
+// exportForever exports what there is, which must be all there.
+func exportForever(dir string) error {
+	for {
+		s, err := layout.Open(dir)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(exportOnce(s), s.Close()); err != nil {
+			return err
+		}
+	}
+}
+
+// exportOnce exports all images and reads the archive into another store.
+func exportOnce(s *layout.Store) error {
+	ctx := context.Background()
+	var archive bytes.Buffer
+	wrote, err := s.Export(ctx, &archive, []string{"*"}, layout.ExportOptions{Format: layout.FormatOCI})
+	if err != nil {
+		if strings.Contains(err.Error(), "the store has no image *") {
+			return nil // all was collected
+		}
+		return err
+	}
+	dir, err := os.MkdirTemp("", "export")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	other, err := layout.Open(dir)
+	if err != nil {
+		return err
+	}
+	read, err := other.Import(ctx, &archive, layout.ImportOptions{})
+	if err != nil {
+		return fmt.Errorf("the archive is not complete: %w", err)
+	}
+	if !reflect.DeepEqual(read, wrote) {
+		return fmt.Errorf("the archive has %+v, want %+v", read, wrote)
+	}
+	problems, err := other.Verify(ctx)
+	if err == nil && len(problems) > 0 {
+		err = fmt.Errorf("what was in the archive is damaged: %v", problems)
+	}
+	return errors.Join(err, other.Close())
+}
+
+// TestProcessesCollectWhileOthersWork has processes write, collect, verify and
+// export on one store at once, and kills some all the time. Those that are not killed
 // would end by themselves only with an error.
 func TestProcessesCollectWhileOthersWork(t *testing.T) {
 	dir := t.TempDir()
 	jobs := [][2]string{
 		{"linux/amd64", "churn"}, {"linux/arm64", "churn"}, {"linux/s390x", "churn"},
-		{"", "collect"}, {"", "collect"}, {"", "verify"},
+		{"", "collect"}, {"", "collect"}, {"", "verify"}, {"", "export"},
 	}
 	running := make([]*exec.Cmd, len(jobs))
 	start := func(i int) { running[i], _ = hammering(t, dir, jobs[i][0], jobs[i][1]) }

@@ -133,7 +133,7 @@ func files(t *testing.T, dir string) []string {
 func wantRefs(t *testing.T, dir string, want ...string) {
 	t.Helper()
 	with(t, dir, func(s *layout.Store) {
-		got, err := s.Match([]string{"*"})
+		got, err := s.Match(t.Context(), []string{"*"})
 		if err != nil && len(want) > 0 || !slices.Equal(got, want) {
 			t.Errorf("the store has %v, %v; want %v", got, err, want)
 		}

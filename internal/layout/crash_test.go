@@ -53,7 +53,7 @@ var operations = map[string]func(ctx context.Context, s *Store) error{
 		return err
 	},
 	"remove": func(ctx context.Context, s *Store) error {
-		refs, err := s.Match([]string{"*"})
+		refs, err := s.Match(ctx, []string{"*"})
 		if err != nil || !strings.Contains(strings.Join(refs, " "), "r.test/old:1") {
 			return err // done before
 		}

@@ -55,7 +55,7 @@ func (s *Store) export(ctx context.Context, w io.Writer, patterns []string, opts
 	if err != nil {
 		return nil, err
 	}
-	refs, err := s.Match(patterns)
+	refs, err := s.Match(ctx, patterns)
 	if err != nil {
 		return nil, err
 	}

@@ -55,6 +55,8 @@ func hammer(dir, platform, how string) error {
 		return collectForever(dir)
 	case "verify":
 		return verifyForever(dir)
+	case "export":
+		return exportForever(dir)
 	}
 	s, err := layout.Open(dir)
 	if err != nil {

@@ -16,13 +16,24 @@ import (
 
 // Match returns the references in the store, sorted, that one of the patterns
 // matches: a reference, or a pattern in which * stands for any characters and ?
-// for any one. A pattern that matches nothing is an error.
-func (s *Store) Match(patterns []string) ([]string, error) {
-	c, err := s.index.load()
-	if err != nil {
-		return nil, fmt.Errorf("look for images in the store: %w", err)
-	}
-	return c.match(patterns)
+// for any one. A pattern that matches nothing is an error. What is returned
+// stays in the store until this Store is closed, as if it had been looked up.
+func (s *Store) Match(ctx context.Context, patterns []string) (refs []string, err error) {
+	err = s.content.pins.hold(ctx, func() ([]string, error) {
+		c, err := s.index.load()
+		if err != nil {
+			return nil, fmt.Errorf("look for images in the store: %w", err)
+		}
+		if refs, err = c.match(patterns); err != nil {
+			return nil, err
+		}
+		var keys []string
+		for _, ref := range refs {
+			keys = append(keys, pinEntry(c.byRef[ref])...)
+		}
+		return keys, nil
+	})
+	return refs, err
 }
 
 func (c *catalog) match(patterns []string) ([]string, error) {
