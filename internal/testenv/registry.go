@@ -28,6 +28,7 @@ type Registry struct {
 
 	dir       string
 	security  *security // nil for plain http
+	tokens    *tokens   // nil where none are wanted
 	transport *http.Transport
 	cmd       *exec.Cmd
 }
@@ -52,7 +53,7 @@ func forTest(t testing.TB, start func(dir string) (*Registry, error)) *Registry 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := r.Stop(); err != nil {
+		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -72,6 +73,20 @@ func StartSecureRegistry(dir string) (*Registry, error) {
 		return nil, fmt.Errorf("start a registry: %w", err)
 	}
 	return startRegistry(&Registry{dir: dir, security: s, transport: s.transport()})
+}
+
+// StartTokenRegistry is StartRegistry where a user gets tokens for a password,
+// which the registry takes for so long, in whole seconds.
+func StartTokenRegistry(dir string, life time.Duration) (*Registry, error) {
+	t, err := newTokens(dir, life)
+	if err != nil {
+		return nil, fmt.Errorf("start a registry: %w", err)
+	}
+	r, err := startRegistry(&Registry{dir: dir, tokens: t, transport: &http.Transport{}})
+	if err != nil {
+		t.close()
+	}
+	return r, err
 }
 
 func startRegistry(r *Registry) (*Registry, error) {
@@ -127,6 +142,14 @@ func (r *Registry) Stop() error {
 	return nil
 }
 
+// Close is Stop for good.
+func (r *Registry) Close() error {
+	if r.tokens != nil {
+		r.tokens.close()
+	}
+	return r.Stop()
+}
+
 // Restart stops the registry and starts it again.
 func (r *Registry) Restart() error {
 	if err := r.Stop(); err != nil {
@@ -174,8 +197,8 @@ func (r *Registry) Lose() error {
 // authority and with its password, if it has them.
 func (r *Registry) Remote() []remote.Option {
 	opts := []remote.Option{remote.WithTransport(r.transport)}
-	if r.security != nil {
-		opts = append(opts, remote.WithAuth(&authn.Basic{Username: r.security.user, Password: r.security.password}))
+	if user, password := r.credentials(); user != "" {
+		opts = append(opts, remote.WithAuth(&authn.Basic{Username: user, Password: password}))
 	}
 	return opts
 }
@@ -198,6 +221,9 @@ func (r *Registry) writeConfig() (string, error) {
 	if s := r.security; s != nil {
 		listen["tls"] = map[string]any{"certificate": s.certificate, "key": s.key}
 		config["auth"] = map[string]any{"htpasswd": map[string]any{"realm": "tests", "path": s.htpasswd}}
+	}
+	if r.tokens != nil {
+		config["auth"] = r.tokens.config()
 	}
 	data, err := json.Marshal(config)
 	if err != nil {

@@ -55,7 +55,7 @@ func (s *script) store() string { return filepath.Join(s.dir, "store") }
 // failed has said enough.
 func (s *script) end() {
 	for _, r := range s.registries {
-		if err := r.Stop(); err != nil {
+		if err := r.Close(); err != nil {
 			s.t.Error(err)
 		}
 	}
@@ -88,9 +88,11 @@ func (s *script) end() {
 
 // Commands are commands for scripts that Setup has set up:
 //
-//	registry start|start-secure|stop|restart|wipe|lose [NAME]
+//	registry start|start-secure|start-tokens|stop|restart|wipe|lose|tokens [NAME]
 //	  a registry whose host is in the variable NAME, REGISTRY by default. To
-//	  reach a secure one, SSL_CERT_FILE and ~/.docker/config.json are set. lose
+//	  reach a secure one, SSL_CERT_FILE and ~/.docker/config.json are set. One
+//	  with tokens takes each for two seconds; ~/.docker/config.json has the
+//	  password for them; tokens prints what they were for since it did last. lose
 //	  removes a blob of the last image from its data.
 //	baseimage [NAME]
 //	  push busybox:1 for linux/amd64 and linux/arm64 to that registry
@@ -101,13 +103,13 @@ func (s *script) end() {
 //	  the variable BRIDGE
 //	probe [NAME]
 //	  push probe:1, of internal/testenv/cmd/probe, to that registry
-//	faults start
-//	  a proxy to the registry REGISTRY, whose host is in the variable FAULTS
+//	faults start [NAME]
+//	  a proxy to that registry, whose host is in the variable FAULTS
 //	faults FAULT METHOD KIND TIMES
 //	  what it does with the next requests of a method for KIND (manifests or
 //	  blobs): a status; STATUS+SECONDS with Retry-After; cut, in the middle of
-//	  the request; wrong, another content; slow, a little late; have, as if it
-//	  were there. METHOD and KIND may be any. TIMES is a number or always
+//	  the request; wrong, another content; slow, a little late, or
+//	  slow+SECONDS; have, as if it were there. METHOD and KIND may be any. TIMES is a number or always
 //	faults off
 //	  everything passes
 //	leaks before|after

@@ -17,12 +17,14 @@ import (
 )
 
 func faultsCommand(ts *testscript.TestScript, neg bool, args []string) {
-	known := len(args) == 4 || (len(args) == 1 && (args[0] == "start" || args[0] == "off"))
-	s := scriptOf(ts, !neg && known, "faults start|off | faults FAULT METHOD manifests|blobs TIMES")
+	known := len(args) == 4 || len(args) > 0 && len(args) <= 2 && args[0] == "start" || len(args) == 1 && args[0] == "off"
+	s := scriptOf(ts, !neg && known, "faults start [NAME] | faults off | faults FAULT METHOD manifests|blobs TIMES")
 	switch {
 	case args[0] == "start":
-		s.faults = NewFaults(s.registry(ts, "REGISTRY").Host)
+		r := s.registry(ts, nameIn(args[1:]))
+		s.faults = NewFaults(r.Host)
 		ts.Setenv("FAULTS", s.faults.Host)
+		ts.Check(s.logIn(r, s.faults.Host))
 	case s.faults == nil:
 		ts.Fatalf("no faults were started")
 	case args[0] == "off":
@@ -62,14 +64,15 @@ func (f *Faults) parse(text string) (func(http.ResponseWriter, *http.Request) bo
 	case "wrong":
 		return f.alter, nil
 	case "slow":
-		return func(http.ResponseWriter, *http.Request) bool {
-			time.Sleep(300 * time.Millisecond)
-			return false
-		}, nil
+		return late(300 * time.Millisecond), nil
 	case "have":
 		return func(w http.ResponseWriter, _ *http.Request) bool { return true }, nil
 	}
 	status, after, _ := strings.Cut(text, "+")
+	if status == "slow" {
+		seconds, err := strconv.Atoi(after)
+		return late(time.Duration(seconds) * time.Second), err
+	}
 	code, err := strconv.Atoi(status)
 	if err != nil || http.StatusText(code) == "" {
 		return nil, errors.Join(fmt.Errorf("fault %q", text), err)
@@ -81,6 +84,14 @@ func (f *Faults) parse(text string) (func(http.ResponseWriter, *http.Request) bo
 		w.WriteHeader(code)
 		return true
 	}, nil
+}
+
+// late has requests wait before they are passed on.
+func late(by time.Duration) func(http.ResponseWriter, *http.Request) bool {
+	return func(http.ResponseWriter, *http.Request) bool {
+		time.Sleep(by)
+		return false
+	}
 }
 
 // alter passes a request on and changes a bit of the answer.

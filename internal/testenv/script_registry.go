@@ -1,18 +1,20 @@
 package testenv
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func registryCommand(ts *testscript.TestScript, neg bool, args []string) {
-	s := scriptOf(ts, !neg && (len(args) == 1 || len(args) == 2), "registry start|start-secure|stop|restart|wipe|lose [NAME]")
+	s := scriptOf(ts, !neg && (len(args) == 1 || len(args) == 2), "registry start|start-secure|start-tokens|stop|restart|wipe|lose|tokens [NAME]")
 	name := nameIn(args[1:])
 	switch args[0] {
-	case "start", "start-secure":
-		ts.Check(s.startRegistry(ts, name, args[0] == "start-secure"))
+	case "start", "start-secure", "start-tokens":
+		ts.Check(s.startRegistry(ts, name, args[0]))
 	case "stop":
 		ts.Check(s.registry(ts, name).Stop())
 	case "restart":
@@ -21,8 +23,12 @@ func registryCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(s.registry(ts, name).Wipe())
 	case "lose":
 		ts.Check(s.registry(ts, name).Lose())
+	case "tokens":
+		for _, scope := range s.registry(ts, name).tokens.take() {
+			fmt.Fprintln(ts.Stdout(), scope)
+		}
 	default:
-		ts.Fatalf("registry %s: want start, start-secure, stop, restart, wipe or lose", args[0])
+		ts.Fatalf("registry %s: want start, start-secure, start-tokens, stop, restart, wipe, lose or tokens", args[0])
 	}
 }
 
@@ -48,7 +54,10 @@ func (s *script) registry(ts *testscript.TestScript, name string) *Registry {
 	return r
 }
 
-func (s *script) startRegistry(ts *testscript.TestScript, name string, secure bool) error {
+// tokenLife is how long a script's registry takes a token.
+const tokenLife = 2 * time.Second
+
+func (s *script) startRegistry(ts *testscript.TestScript, name, how string) error {
 	if s.registries[name] != nil {
 		return s.registries[name].Start()
 	}
@@ -57,8 +66,11 @@ func (s *script) startRegistry(ts *testscript.TestScript, name string, secure bo
 		return err
 	}
 	start := StartRegistry
-	if secure {
+	switch how {
+	case "start-secure":
 		start = StartSecureRegistry
+	case "start-tokens":
+		start = func(dir string) (*Registry, error) { return StartTokenRegistry(dir, tokenLife) }
 	}
 	r, err := start(dir)
 	if err != nil {
@@ -67,11 +79,19 @@ func (s *script) startRegistry(ts *testscript.TestScript, name string, secure bo
 	s.registries[name] = r
 	ts.Setenv(name, r.Host)
 	ts.Setenv(name+"_DIR", dir)
-	if !secure {
+	if how == "start-secure" {
+		ts.Setenv("SSL_CERT_FILE", r.Authority())
+	}
+	return s.logIn(r)
+}
+
+// logIn has ~/.docker/config.json name the password of a registry that wants
+// one, for other hosts too by which it is reached.
+func (s *script) logIn(r *Registry, others ...string) error {
+	if r.Password() == "" {
 		return nil
 	}
-	ts.Setenv("SSL_CERT_FILE", r.Authority())
-	config, err := r.DockerConfig()
+	config, err := r.DockerConfig(others...)
 	if err != nil {
 		return err
 	}

@@ -98,15 +98,30 @@ func (s *security) transport() *http.Transport {
 	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.pool}, ForceAttemptHTTP2: true}
 }
 
-// DockerConfig is a Docker config.json with the registry's password; of a
-// registry without one, it is empty.
-func (r *Registry) DockerConfig() ([]byte, error) {
+// credentials are the user and password that the registry, or who gives tokens
+// for it, wants; "" for none.
+func (r *Registry) credentials() (user, password string) {
+	switch {
+	case r.security != nil:
+		return r.security.user, r.security.password
+	case r.tokens != nil:
+		return r.tokens.user, r.tokens.password
+	}
+	return "", ""
+}
+
+// DockerConfig is a Docker config.json with the registry's password, for its
+// host and others by which it is reached; of a registry without one, it is
+// empty.
+func (r *Registry) DockerConfig(others ...string) ([]byte, error) {
 	type auth struct {
 		Auth string `json:"auth"`
 	}
 	auths := map[string]auth{}
-	if s := r.security; s != nil {
-		auths[r.Host] = auth{base64.StdEncoding.EncodeToString([]byte(s.user + ":" + s.password))}
+	if user, password := r.credentials(); user != "" {
+		for _, host := range append(others, r.Host) {
+			auths[host] = auth{base64.StdEncoding.EncodeToString([]byte(user + ":" + password))}
+		}
 	}
 	return json.Marshal(map[string]any{"auths": auths})
 }
@@ -120,11 +135,9 @@ func (r *Registry) Authority() string {
 	return r.security.authority
 }
 
-// Password is what the registry wants; "" for plain http. Tests look for it
-// where it must not be.
+// Password is what the registry wants; "" for none. Tests look for it where it
+// must not be.
 func (r *Registry) Password() string {
-	if r.security == nil {
-		return ""
-	}
-	return r.security.password
+	_, password := r.credentials()
+	return password
 }
