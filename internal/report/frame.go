@@ -31,11 +31,6 @@ func (v *view) frame() string {
 	now := v.clock()
 	width := min(v.width-1, maxFrameWidth)
 	room := max(v.height*3/4, minFrameHeight)
-	tall := v.tall > 0 && room > minFrameHeight
-	if tall {
-		room--
-	}
-	v.tall = max(v.tall-1, 0)
 	lines := []string{v.header(now, width)}
 	for _, strip := range []string{v.waves(width), v.builders(width)} {
 		if strip != "" && room >= stripHeight {
@@ -56,17 +51,8 @@ func (v *view) frame() string {
 	if more > 0 {
 		lines = append(lines, v.dim.Render(cut(fmt.Sprintf("  … and %d more", more), width)))
 	}
-	if tall {
-		lines = append(lines, "")
-	}
 	return strings.Join(lines, "\n")
 }
-
-// tallFrames are how many frames are a line taller after the terminal has got
-// another size. Lines that became too long for it leave ends below the view,
-// and the program erases there only when a frame is followed by a lower one. It
-// does not draw every frame.
-const tallFrames = 4
 
 // stripHeight is how many lines there must be for the strips to be shown.
 const stripHeight = 8

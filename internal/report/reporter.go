@@ -29,6 +29,9 @@ type Options struct {
 	Fold Fold
 	// Term is the kind of terminal, as in the environment's TERM.
 	Term string
+	// Rigid says that the terminal cuts lines when it becomes narrower, rather
+	// than break them anew.
+	Rigid bool
 	// Clock is the time that durations in the live view end at; nil is
 	// time.Now.
 	Clock func() time.Time

@@ -12,16 +12,20 @@ import (
 )
 
 // screen is a terminal of endless height: enough of one for a view that moves
-// up, erases and prints.
+// up, erases and prints. Lines that are longer than it is wide go on in the
+// next, and are broken anew when it gets another width.
 type screen struct {
 	mu     sync.Mutex
 	parser *ansi.Parser
 	// changed is told after every write.
 	changed *sync.Cond
 
+	width     int
 	lines     [][]rune
+	broken    map[int]bool // lines that go on in the next
 	row, col  int
 	invisible bool // the cursor
+	cuts      bool // lines are cut rather than broken
 	// modes are the private modes that are set, other than the cursor's.
 	modes []int
 	// unknown are sequences that a view is not expected to use.
@@ -29,7 +33,7 @@ type screen struct {
 }
 
 func newScreen() *screen {
-	s := &screen{parser: ansi.NewParser(), lines: [][]rune{nil}}
+	s := &screen{parser: ansi.NewParser(), lines: [][]rune{nil}, broken: map[int]bool{}, width: 80}
 	s.changed = sync.NewCond(&s.mu)
 	s.parser.SetHandler(ansi.Handler{
 		Print: s.print, Execute: s.execute, HandleCsi: s.csi,
@@ -46,7 +50,51 @@ func (s *screen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Size is that of the screen, with a height that programs may want to know.
+func (s *screen) Size() (width, height int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.width, 24
+}
+
+// resize breaks lines anew. The cursor stays where it is in its line.
+func (s *screen) resize(width int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, wasBroken, row := s.lines, s.broken, s.row
+	s.width, s.lines, s.broken = width, nil, map[int]bool{}
+	for at := 0; at < len(old); at++ {
+		line, cursor := old[at], -1
+		if at == row {
+			cursor = s.col
+		}
+		for wasBroken[at] {
+			at++
+			if at == row {
+				cursor = len(line) + s.col
+			}
+			line = append(slices.Clone(line), old[at]...)
+		}
+		for n := 0; ; n++ {
+			if cursor >= n*width && cursor <= (n+1)*width {
+				s.row, s.col = len(s.lines), cursor-n*width
+			}
+			s.lines = append(s.lines, slices.Clone(line[:min(width, len(line))]))
+			if line = line[min(width, len(line)):]; len(line) == 0 {
+				break
+			}
+			s.broken[len(s.lines)-1] = true
+		}
+	}
+}
+
 func (s *screen) print(r rune) {
+	if s.col == s.width && s.cuts {
+		s.col--
+	} else if s.col == s.width {
+		s.broken[s.row] = true
+		s.execute('\n')
+	}
 	line := s.lines[s.row]
 	for len(line) <= s.col {
 		line = append(line, ' ')
@@ -77,9 +125,14 @@ func (s *screen) csi(cmd ansi.Cmd, params ansi.Params) {
 		s.mode(n, final == 'h')
 	case final == 'A':
 		s.row = max(s.row-max(n, 1), 0)
+	case final == 'B':
+		s.row = min(s.row+max(n, 1), len(s.lines)-1)
 	case final == 'J' && n == 0:
 		s.eraseRight()
-		s.lines = s.lines[:s.row+1]
+		for below := s.row + 1; below < len(s.lines); below++ {
+			s.lines[below] = nil
+			delete(s.broken, below)
+		}
 	case final == 'K' && n == 0:
 		s.eraseRight()
 	case final == 'K' && n == 2:
@@ -92,12 +145,15 @@ func (s *screen) csi(cmd ansi.Cmd, params ansi.Params) {
 
 func (s *screen) eraseRight() {
 	s.lines[s.row] = s.lines[s.row][:min(s.col, len(s.lines[s.row]))]
+	delete(s.broken, s.row)
 }
 
 func (s *screen) mode(n int, set bool) {
 	switch {
 	case n == 25:
 		s.invisible = !set
+	case n == 7:
+		s.cuts = !set
 	case set:
 		s.modes = append(s.modes, n)
 	default:

@@ -36,6 +36,9 @@ type TTY struct {
 	closing     sync.Once
 }
 
+// sized is a terminal that is not a file.
+type sized interface{ Size() (width, height int) }
+
 // NewTTY begins a view on w, which is best a terminal: otherwise its size is
 // taken to be 80×24. The caller must close it.
 func NewTTY(w io.Writer, opts Options) *TTY {
@@ -45,7 +48,7 @@ func NewTTY(w io.Writer, opts Options) *TTY {
 		ended: make(chan struct{}), stop: make(chan struct{}), drawn: make(chan struct{}),
 	}
 	t.program = tea.NewProgram(viewModel{t.view},
-		tea.WithOutput(w), tea.WithInput(nil), tea.WithoutSignalHandler(), tea.WithoutBracketedPaste(),
+		tea.WithOutput(newCanvas(w, func() int { width, _ := terminalSize(w); return width }, opts.Rigid)), tea.WithInput(nil), tea.WithoutSignalHandler(), tea.WithoutBracketedPaste(),
 		tea.WithFPS(framesPerSecond))
 	go t.run()
 	go t.draw(tea.WindowSizeMsg{Width: width, Height: height})
@@ -53,10 +56,13 @@ func NewTTY(w io.Writer, opts Options) *TTY {
 }
 
 func terminalSize(w io.Writer) (width, height int) {
-	if f, ok := w.(*os.File); ok {
-		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && height > 0 {
+	switch w := w.(type) {
+	case *os.File:
+		if width, height, err := term.GetSize(int(w.Fd())); err == nil && width > 0 && height > 0 {
 			return width, height
 		}
+	case sized:
+		return w.Size()
 	}
 	return 80, 24
 }
@@ -86,8 +92,9 @@ func (t *TTY) run() {
 	_, _ = t.program.Run()
 }
 
-// draw asks for frames until the view is closed. The program must know the
-// size from the first on: it does not erase the ends of lines before.
+// draw asks for frames until the view is closed, and tells the program of a
+// terminal that has another size. It must know the size from the first frame on:
+// it does not erase the ends of lines before.
 func (t *TTY) draw(size tea.WindowSizeMsg) {
 	defer close(t.drawn)
 	t.program.Send(size)
@@ -99,6 +106,10 @@ func (t *TTY) draw(size tea.WindowSizeMsg) {
 			t.printNotes()
 			return
 		case <-tick.C:
+			if width, height := terminalSize(t.w); width != size.Width || height != size.Height {
+				size = tea.WindowSizeMsg{Width: width, Height: height}
+				t.program.Send(size)
+			}
 			t.printNotes()
 			t.program.Send(frameMsg{})
 		}

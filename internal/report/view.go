@@ -32,8 +32,6 @@ type view struct {
 	// takes at once.
 	course *course
 	slots  map[string]int
-	// tall is how many of the next frames are to be a line taller: see frame.
-	tall int
 	// closed says that nothing is shown any more.
 	closed bool
 }
@@ -207,9 +205,6 @@ func (s *viewStep) current() (text, id string) {
 func (v *view) resize(width, height int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.width != width || v.height != height {
-		v.tall = tallFrames
-	}
 	v.width, v.height = width, height
 }
 

@@ -127,9 +127,6 @@ func TestViewOfManySteps(t *testing.T) {
 		"  … and 296 more")
 	h.tell("p1", executor.Event{Type: executor.EventStepFinished, Status: executor.StatusBuilt})
 	h.resize(80, 5)
-	for range tallFrames {
-		h.frame()
-	}
 	h.shows(t,
 		"1/300 done, 299 running, 0s",
 		"  p0 linux/amd64"+strings.Repeat(" ", 61)+"0s",
@@ -181,21 +178,6 @@ func checkSizes(t *testing.T, h *viewHarness) {
 			}
 		}
 	}
-}
-
-// After a change of size some frames are a line taller than the next, which
-// makes the program erase what long lines have left below.
-func TestViewResized(t *testing.T) {
-	h := newViewHarness(80, 24)
-	h.begin(1)
-	const header = "0/1 done, 0 running, 0s"
-	h.resize(80, 24)
-	h.shows(t, header)
-	h.resize(50, 24)
-	for range tallFrames {
-		h.shows(t, header, "")
-	}
-	h.shows(t, header)
 }
 
 func TestViewClosed(t *testing.T) {
