@@ -50,7 +50,7 @@ func TestViewOfAPlan(t *testing.T) {
 	h.tell("p1-1", executor.Event{Type: executor.EventStepStarted, Attempt: 1, Builder: "arm"})
 	h.now = h.now.Add(20 * time.Second)
 	h.shows(t,
-		"0/15 done, 2 running, 20s, about 2m40s left (critical path 2m40s)",
+		"0/15 done, 2/14 building, 20s, about 2m40s left (critical path 2m40s)",
 		"waves  1 ◧◧  2 □  3 □□□□□□□□ 0/12",
 		"builders  amd ◧□ 1/2  arm 1/12",
 		"  p1-0 linux/amd64"+strings.Repeat(" ", 68)+"20s",
@@ -59,12 +59,44 @@ func TestViewOfAPlan(t *testing.T) {
 	h.end("p1-0", executor.StatusBuilt)
 	h.end("p1-1", executor.StatusFailed)
 	h.shows(t,
-		"2/15 done, 0 running, 1 failed, 20s, about 2m left (critical path 2m)",
+		"2/15 done, 0/14 building, 1 failed, 20s, about 2m left (critical path 2m)",
 		"waves  1 ✗1  2 □  3 □□□□□□□□ 0/12",
 		"builders  amd □□ 0/2  arm 0/12  new □ 0/1")
 	h.resize(90, 8) // too low for strips
 	if got := h.frame(); strings.Contains(got, "waves") {
 		t.Errorf("got\n%s", got)
+	}
+}
+
+// TestHeader: what is expected of the rest is told in 80 columns, whatever has
+// happened, and in fewer as long as there is room.
+func TestHeader(t *testing.T) {
+	h := harnessOf(planOf([]int64{700, 3}, []int64{100}), 120, 24)
+	h.report(executor.Event{Type: executor.EventRunStarted, Time: h.now, Steps: 140, Slots: map[string]int{"amd": 12}})
+	h.tell("p1-0", executor.Event{Type: executor.EventStepStarted, Attempt: 1, Builder: "amd"})
+	h.report(executor.Event{Type: executor.EventStepStarted, Time: h.now, Step: "push:x", Kind: planner.KindPush, Package: "x"})
+	const calm = "0/140 done, 1/12 building, 1 more running, 0s, about 13m left (critical path 13m)"
+	if got, _, _ := strings.Cut(h.frame(), "\n"); got != calm {
+		t.Errorf("got\n%s\nwant\n%s", got, calm)
+	}
+	for i := range 34 {
+		status := executor.StatusFailed
+		if i >= 11 {
+			status = executor.StatusSkipped
+		}
+		h.report(executor.Event{Type: executor.EventStepFinished, Time: h.now, Step: fmt.Sprint("x", i), Status: status, Error: "no"})
+	}
+	for width, want := range map[int]string{
+		80: "34/140 done, 1/12 building, 11 failed, 23 skipped, 0s, ~13m left (path 13m)",
+		75: "34/140, 1/12 building, 11 failed, 23 skipped, 0s, ~13m left (path 13m)",
+		60: "34/140, 1/12 building, 11 failed, 0s, ~13m left (path 13m)",
+		50: "34/140, 11 failed, 0s, ~13m left (path 13m)",
+		30: "34/140, 11 failed, 0s, ~13m …",
+	} {
+		h.resize(width, 24)
+		if got, _, _ := strings.Cut(h.frame(), "\n"); got != want {
+			t.Errorf("%d: got\n%s\nwant\n%s", width, got, want)
+		}
 	}
 }
 

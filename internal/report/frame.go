@@ -57,27 +57,6 @@ func (v *view) frame() string {
 // stripHeight is how many lines there must be for the strips to be shown.
 const stripHeight = 8
 
-// header is "12/40 done, 8 running, 1 failed, 3 skipped, 1m12s, about 3m left
-// (critical path 2m)". What does not fit is left out from the end.
-func (v *view) header(now time.Time, width int) string {
-	parts := []string{fmt.Sprintf("%d/%d done", v.ended, v.total), fmt.Sprintf("%d running", len(v.running))}
-	if v.failed > 0 {
-		parts = append(parts, fmt.Sprintf("%d failed", v.failed))
-	}
-	if v.skipped > 0 {
-		parts = append(parts, fmt.Sprintf("%d skipped", v.skipped))
-	}
-	parts = append(parts, wholeSeconds(now.Sub(v.started)))
-	if rest, path := v.course.left(now, v.allSlots()); rest > 0 {
-		parts = append(parts, "about "+roughly(rest)+" left (critical path "+roughly(path)+")")
-	}
-	line := cut(strings.Join(parts, ", "), width)
-	if v.failed > 0 {
-		return v.bad.Render(line)
-	}
-	return v.bold.Render(line)
-}
-
 // roughly is an expected duration, no finer than people take it.
 func roughly(d time.Duration) string {
 	switch {
@@ -89,6 +68,8 @@ func roughly(d time.Duration) string {
 			return fmt.Sprintf("%dm", int(d.Minutes()))
 		}
 		return Duration(d)
+	case d < time.Hour-time.Minute/2:
+		return fmt.Sprintf("%dm", int(d.Round(time.Minute).Minutes()))
 	}
 	return Duration(d.Round(time.Minute))
 }

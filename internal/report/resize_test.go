@@ -65,7 +65,7 @@ func TestRigidTerminal(t *testing.T) {
 		s.lines[i] = line[:min(len(line), s.width)]
 	}
 	s.mu.Unlock()
-	s.wait(t, "one\ntwo\nthree\n0/1 done, 1 runnin…\n  app li…       16s")
+	s.wait(t, "one\ntwo\nthree\n0/1, 1 running, 16s\n  app li…       16s")
 	if err := tty.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -67,17 +67,12 @@ func (v *view) wave(number int, w waveCount) string {
 }
 
 // builders is the load of the builders: "builders  amd ◧◧□□ 2/4  arm ◧□ 1/2".
-// One alone says nothing that the number of running steps does not.
+// The header says as much of one alone.
 func (v *view) builders(width int) string {
 	if len(v.slots) < 2 {
 		return ""
 	}
-	busy := map[string]int{}
-	for _, s := range v.running {
-		if s.builder != "" && s.waiting == "" {
-			busy[s.builder]++
-		}
-	}
+	busy := v.busy()
 	names := make([]string, 0, len(v.slots))
 	for name := range v.slots {
 		names = append(names, name)
@@ -94,6 +89,17 @@ func (v *view) builders(width int) string {
 		parts = append(parts, text+fmt.Sprintf("%d/%d", busy[name], slots))
 	}
 	return ansi.Truncate(strings.Join(parts, "  "), max(width, 0), "…")
+}
+
+// busy is how many builds each builder has.
+func (v *view) busy() map[string]int {
+	busy := map[string]int{}
+	for _, s := range v.running {
+		if s.builder != "" && s.waiting == "" {
+			busy[s.builder]++
+		}
+	}
+	return busy
 }
 
 // style is that of something under way, or of nothing.
