@@ -20,17 +20,13 @@ const (
 // frame is the picture of the view: a line about the run, its waves, its
 // builders, and a line for each step under way. It takes three quarters of the
 // terminal's height at most, so that failures can be seen above it; when there
-// are more steps than lines, those that have run longest are shown. Lines of
-// steps are indented so that a cursor at the start of the last hides nothing.
+// are more steps than lines, those that have run longest are shown.
 func (v *view) frame() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.closed {
-		return ""
-	}
 	now := v.clock()
 	width := min(v.width-1, maxFrameWidth)
-	room := max(v.height*3/4, minFrameHeight)
+	room := min(max(v.height*3/4, minFrameHeight), max(v.height-1, 1))
 	lines := []string{v.header(now, width)}
 	for _, strip := range []string{v.waves(width), v.builders(width)} {
 		if strip != "" && room >= stripHeight {
@@ -48,10 +44,17 @@ func (v *view) frame() string {
 	for _, s := range shown {
 		lines = append(lines, v.stepLine(s, first, now, names, width))
 	}
-	if more > 0 {
+	if more > 0 && room > 0 {
 		lines = append(lines, v.dim.Render(cut(fmt.Sprintf("  … and %d more", more), width)))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// short is a frame of one line.
+func (v *view) short(width int) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.header(v.clock(), min(v.width-1, width))
 }
 
 // stripHeight is how many lines there must be for the strips to be shown.

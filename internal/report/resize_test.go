@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,24 +19,17 @@ func TestNarrowerTerminal(t *testing.T) {
 	fmt.Fprintln(s, "$ stowage apply")
 	clock := start().Add(16 * time.Second)
 	tty := report.NewTTY(s, report.Options{Clock: func() time.Time { return clock }})
-	tty.Report(executor.Event{Type: executor.EventRunStarted, Time: start(), Steps: 3})
-	for _, pkg := range []string{"app", "web", "api"} {
-		tty.Report(at(0, build(pkg, amd64), executor.Event{Type: executor.EventStepStarted, Attempt: 1}))
-		tty.Report(at(0, build(pkg, amd64), executor.Event{Type: executor.EventStepProgress, Vertex: running("RUN " + pkg + "  " + strings.Repeat("x", 90))}))
-	}
-	lines := func(width int) string {
-		out := "$ stowage apply\n0/3 done, 3 running, 16s"
-		for _, pkg := range []string{"app", "web", "api"} {
-			text := "RUN " + pkg + "  "
-			out += fmt.Sprintf("\n  %s linux/amd64  %s%s…     16s", pkg, text, strings.Repeat("x", width-28-len(text)))
-		}
-		return out
-	}
-	s.wait(t, lines(100))
+	play(tty, longRun())
+	s.wait(t, "$ stowage apply\n"+longFrame(100))
 	for _, width := range []int{60, 40, 110, 90, 45} {
 		s.resize(width)
-		s.wait(t, lines(min(width-1, 100)))
+		s.wait(t, "$ stowage apply\n"+longFrame(min(width-1, 100)))
 	}
+	s.mu.Lock()
+	if settling := "$ stowage apply\n" + strings.SplitN(longFrame(1), "\n", 2)[0]; !slices.Contains(s.seen, settling) {
+		t.Errorf("while the terminal becomes narrower its lines are long: want\n%s", settling)
+	}
+	s.mu.Unlock()
 	s.resize(33)
 	if err := tty.Close(); err != nil {
 		t.Fatal(err)
@@ -47,6 +41,26 @@ func TestNarrowerTerminal(t *testing.T) {
 	if s.cuts || len(s.modes) > 0 || len(s.unknown) > 0 {
 		t.Errorf("the terminal is changed: cuts lines %v, modes %v, sequences %q", s.cuts, s.modes, s.unknown)
 	}
+}
+
+// longRun is the beginning of a run with long lines.
+func longRun() []executor.Event {
+	events := []executor.Event{{Type: executor.EventRunStarted, Time: start(), Steps: 3}}
+	for _, pkg := range []string{"app", "web", "api"} {
+		events = append(events, at(0, build(pkg, amd64), executor.Event{Type: executor.EventStepStarted, Attempt: 1}),
+			at(0, build(pkg, amd64), executor.Event{Type: executor.EventStepProgress, Vertex: running("RUN " + pkg + "  " + strings.Repeat("x", 90))}))
+	}
+	return events
+}
+
+// longFrame is the view of that after 16 seconds.
+func longFrame(width int) string {
+	out := "0/3 done, 3 running, 16s"
+	for _, pkg := range []string{"app", "web", "api"} {
+		text := "RUN " + pkg + "  "
+		out += fmt.Sprintf("\n  %s linux/amd64  %s%s…     16s", pkg, text, strings.Repeat("x", max(width-28-len(text), 0)))
+	}
+	return out
 }
 
 // TestRigidTerminal: where lines are cut, nothing above the view is erased.

@@ -17,8 +17,9 @@ import (
 type screen struct {
 	mu     sync.Mutex
 	parser *ansi.Parser
-	// changed is told after every write.
+	// changed is told after every write, and seen has what could be read then.
 	changed *sync.Cond
+	seen    []string
 
 	width     int
 	lines     [][]rune
@@ -46,6 +47,7 @@ func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.parser.Parse(p)
+	s.seen = append(s.seen, s.text())
 	s.changed.Broadcast()
 	return len(p), nil
 }

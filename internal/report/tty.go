@@ -1,36 +1,45 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"strings"
 	"sync"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
-	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 
 	"github.com/stowage-build/stowage/executor"
 )
 
-// framesPerSecond bounds how often the view is drawn.
-const framesPerSecond = 10
+const (
+	// frameTime is the time from a frame to the next.
+	frameTime = 100 * time.Millisecond
+	// sizeTime is how often the terminal's size is looked at. Who drags the edge
+	// of a window changes it many times in a second.
+	sizeTime = 20 * time.Millisecond
+	// settleTime is how long a terminal must not have become narrower to be taken
+	// to stay as it is.
+	settleTime = 500 * time.Millisecond
+	// settlingWidth is the width of frames until then. They are so short that they
+	// are not broken further, for terminals put lines out of reach to make room:
+	// tmux moves as many into its history as there are more.
+	settlingWidth = 30
+)
 
 // TTY shows a run in a live view: a line about the run and one for each step
 // under way. Failures and warnings are printed above it and stay. Report only
-// takes note; the view is drawn by goroutines of its own.
+// takes note; the view is drawn by a goroutine of its own.
 //
-// It leaves signals, keys and the terminal's modes alone, and the cursor
-// visible, so that a process that is killed leaves a usable terminal.
+// It leaves signals, keys and the cursor alone, so that a process that is killed
+// leaves a usable terminal.
 type TTY struct {
-	w       io.Writer
-	view    *view
-	program *tea.Program
+	w      io.Writer
+	view   *view
+	canvas *canvas
+	// narrowed is when the terminal has last become narrower.
+	narrowed time.Time
 
-	// ended is closed when the program has restored the terminal.
-	ended chan struct{}
 	// stop ends the drawing, drawn is closed when that has ended.
 	stop, drawn chan struct{}
 	closing     sync.Once
@@ -44,14 +53,10 @@ type sized interface{ Size() (width, height int) }
 func NewTTY(w io.Writer, opts Options) *TTY {
 	width, height := terminalSize(w)
 	t := &TTY{
-		w: w, view: newView(opts, width, height),
-		ended: make(chan struct{}), stop: make(chan struct{}), drawn: make(chan struct{}),
+		w: w, view: newView(opts, width, height), canvas: &canvas{w: w, rigid: opts.Rigid, width: width},
+		stop: make(chan struct{}), drawn: make(chan struct{}),
 	}
-	t.program = tea.NewProgram(viewModel{t.view},
-		tea.WithOutput(newCanvas(w, func() int { width, _ := terminalSize(w); return width }, opts.Rigid)), tea.WithInput(nil), tea.WithoutSignalHandler(), tea.WithoutBracketedPaste(),
-		tea.WithFPS(framesPerSecond))
 	go t.run()
-	go t.draw(tea.WindowSizeMsg{Width: width, Height: height})
 	return t
 }
 
@@ -70,92 +75,50 @@ func terminalSize(w io.Writer) (width, height int) {
 // Report takes note of an event.
 func (t *TTY) Report(e executor.Event) { t.view.report(e) }
 
-// Close erases the view, leaving what was printed above it, and restores the
-// terminal. Closing again does nothing. A view that could not be drawn is not
-// an error: the run is not about it.
+// Close erases the view, leaving what was printed above it. Closing again does
+// nothing. A view that could not be drawn is not an error: the run is not about
+// it.
 func (t *TTY) Close() error {
-	t.closing.Do(func() {
-		close(t.stop)
-		<-t.drawn
-		t.view.close()
-		t.program.Quit()
-		<-t.ended
-		t.printNotes()
-	})
+	t.closing.Do(func() { close(t.stop) })
+	<-t.drawn
 	return nil
 }
 
-// run runs the program. Its error is of no use to anybody: notes are printed
-// without it then.
+// run draws until the view is closed.
 func (t *TTY) run() {
-	defer close(t.ended)
-	_, _ = t.program.Run()
-}
-
-// draw asks for frames until the view is closed, and tells the program of a
-// terminal that has another size. It must know the size from the first frame on:
-// it does not erase the ends of lines before.
-func (t *TTY) draw(size tea.WindowSizeMsg) {
 	defer close(t.drawn)
-	t.program.Send(size)
-	tick := time.NewTicker(time.Second / framesPerSecond)
+	tick := time.NewTicker(sizeTime)
 	defer tick.Stop()
+	drawn := time.Time{}
 	for {
+		width, resized := t.measure()
+		if resized || time.Since(drawn) >= frameTime {
+			drawn = time.Now()
+			t.canvas.draw(width, t.view.takeNotes(), t.frame())
+		}
 		select {
-		case <-t.stop:
-			t.printNotes()
-			return
 		case <-tick.C:
-			if width, height := terminalSize(t.w); width != size.Width || height != size.Height {
-				size = tea.WindowSizeMsg{Width: width, Height: height}
-				t.program.Send(size)
-			}
-			t.printNotes()
-			t.program.Send(frameMsg{})
+		case <-t.stop:
+			width, _ := t.measure()
+			t.canvas.draw(width, t.view.takeNotes(), nil)
+			return
 		}
 	}
 }
 
-// printNotes prints what is to stay above the view. It sends them in the order
-// in which the program gets its other messages, so that none can come after
-// the last.
-func (t *TTY) printNotes() {
-	notes := t.view.takeNotes()
-	if len(notes) == 0 {
-		return
+// measure takes note of the terminal's size.
+func (t *TTY) measure() (width int, resized bool) {
+	width, height := terminalSize(t.w)
+	was := t.view.resize(width, height)
+	if width < was {
+		t.narrowed = time.Now()
 	}
-	select {
-	case <-t.ended:
-		fmt.Fprintln(t.w, strings.Join(notes, "\n"))
-	default:
-		t.program.Send(tea.Println(t.view.wrap(notes))())
-	}
+	return width, width != was
 }
 
-// wrap breaks lines where the terminal would, for the program erases only to
-// the end of the lines that it knows of.
-func (v *view) wrap(lines []string) string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return ansi.Hardwrap(strings.Join(lines, "\n"), v.width, true)
-}
-
-// frameMsg asks the program to draw the view.
-type frameMsg struct{}
-
-// viewModel is the view as the program wants it.
-type viewModel struct{ view *view }
-
-// Init shows the cursor, which the program has hidden.
-func (m viewModel) Init() tea.Cmd { return tea.ShowCursor }
-
-// Update takes note of the terminal's size.
-func (m viewModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	if size, ok := msg.(tea.WindowSizeMsg); ok && size.Width > 0 && size.Height > 0 {
-		m.view.resize(size.Width, size.Height)
+func (t *TTY) frame() []string {
+	if time.Since(t.narrowed) < settleTime {
+		return []string{t.view.short(settlingWidth)}
 	}
-	return m, nil
+	return strings.Split(t.view.frame(), "\n")
 }
-
-// View is drawn after every Update.
-func (m viewModel) View() string { return m.view.frame() }

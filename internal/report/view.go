@@ -32,8 +32,6 @@ type view struct {
 	// takes at once.
 	course *course
 	slots  map[string]int
-	// closed says that nothing is shown any more.
-	closed bool
 }
 
 // viewStep is a step that is under way.
@@ -202,10 +200,13 @@ func (s *viewStep) current() (text, id string) {
 	return s.last, ""
 }
 
-func (v *view) resize(width, height int) {
+// resize takes note of the terminal's size and returns the width that it had.
+func (v *view) resize(width, height int) (was int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	was = v.width
 	v.width, v.height = width, height
+	return was
 }
 
 // takeNotes returns the lines to be printed and forgets them.
@@ -215,11 +216,4 @@ func (v *view) takeNotes() []string {
 	notes := v.notes
 	v.notes = nil
 	return notes
-}
-
-// close makes the view empty.
-func (v *view) close() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.closed = true
 }
