@@ -57,7 +57,7 @@ func open(t *testing.T, page string) *browser {
 	b.ctx = ctx
 	b.call(chromedp.Call(ctx, network.Enable, network.EnableParams{}))
 	b.call(chromedp.Call(ctx, log.Enable, cdp.Empty{}))
-	b.do(chromedp.Navigate("file://"+(&url.URL{Path: file}).EscapedPath()), chromedp.WaitVisible(chromedp.CSS("#canvas")))
+	b.do(chromedp.Navigate("file://"+(&url.URL{Path: file}).EscapedPath()), chromedp.WaitVisible(chromedp.CSS("[role=tabpanel]:not([hidden])")))
 	return b
 }
 

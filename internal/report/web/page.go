@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/stowage-build/stowage/executor"
-	"github.com/stowage-build/stowage/internal/report"
 	"github.com/stowage-build/stowage/planner"
 )
 
@@ -21,7 +20,7 @@ var assets embed.FS
 
 // scripts are the page's scripts in the order in which they run, as one.
 func scripts() []string {
-	return []string{"data.js", "filter.js", "graph.js", "timeline.js", "list.js", "details.js", "main.js"}
+	return []string{"data.js", "filter.js", "graph.js", "card.js", "timeline.js", "list.js", "details.js", "main.js"}
 }
 
 // Details are what a page tells of packages and nodes beyond the plan. Any of
@@ -52,7 +51,7 @@ type Past struct {
 func Plan(w io.Writer, p *planner.Plan, details Details) error {
 	d := newDocument(p, details)
 	d.Kind, d.Title = "plan", "Plan of "+p.Workspace.Name
-	d.Summary = report.Summary(p)
+	d.Summary = planRest(p)
 	return write(w, d)
 }
 
@@ -60,7 +59,7 @@ func Plan(w io.Writer, p *planner.Plan, details Details) error {
 func Run(w io.Writer, p *planner.Plan, r *executor.Result, record *Record, details Details) error {
 	d := newDocument(p, details)
 	d.Kind, d.Title = "run", "Run of "+p.Workspace.Name
-	d.Summary = report.ResultSummary(r)
+	d.Summary = runRest(r)
 	d.Created = r.StartedAt
 	d.Run = newRunData(d, p, r, record)
 	return write(w, d)

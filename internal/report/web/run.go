@@ -52,12 +52,14 @@ type lane struct {
 
 // bar is an attempt at a step.
 type bar struct {
-	Label  string `json:"label"`
-	Node   int    `json:"n"` // -1 is none
-	Row    int    `json:"row"`
-	Start  int64  `json:"s"`
-	End    int64  `json:"e"`
-	Status string `json:"status"`
+	Label string `json:"label"`
+	Node  int    `json:"n"` // -1 is none
+	Row   int    `json:"row"`
+	// Attempt counts from 1.
+	Attempt int    `json:"a"`
+	Start   int64  `json:"s"`
+	End     int64  `json:"e"`
+	Status  string `json:"status"`
 }
 
 // chained is a step with the time that it took.
@@ -236,7 +238,7 @@ func (x *runReader) lanes(p *planner.Plan) {
 				l = &lane{Builder: a.builder}
 				lanes[a.builder] = l
 			}
-			b := bar{Label: stepLabel(s), Node: node, Start: x.ms(a.start), End: x.ms(a.end), Status: x.status[s.ID]}
+			b := bar{Label: stepLabel(s), Node: node, Attempt: i + 1, Start: x.ms(a.start), End: x.ms(a.end), Status: x.status[s.ID]}
 			if a.end.IsZero() {
 				b.End = x.out.TookMS
 			}

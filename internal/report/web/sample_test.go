@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/stowage-build/stowage/executor"
+	"github.com/stowage-build/stowage/graph"
 	"github.com/stowage-build/stowage/internal/report/web"
 	"github.com/stowage-build/stowage/planner"
 )
@@ -52,7 +52,7 @@ func newSample(packages int) *planner.Plan {
 	s := &sample{rand: rand.New(rand.NewPCG(1, 2)), at: map[string]string{}, plan: &planner.Plan{
 		FormatVersion: planner.FormatVersion, StowageVersion: "1.4.0", CreatedAt: begun(),
 		Workspace: planner.WorkspaceInfo{Name: "acme", Registry: "ghcr.io/acme", Revision: strings.Repeat("8c1f", 10)},
-		Options:   map[string]any{"push": true}, EstimateMS: 252_000,
+		Options:   map[string]any{"push": true},
 		Applyable: true, Complete: true,
 		Diagnostics: []planner.Diagnostic{{Severity: "warning", Summary: "alpine:3.20 is not locked", Detail: "Run stowage lock to pin it.", Location: "base/Dockerfile:1,1"}},
 	}}
@@ -72,31 +72,29 @@ func newSample(packages int) *planner.Plan {
 			s.plan.Waves[step.Wave-1] = append(s.plan.Waves[step.Wave-1], step.ID)
 		}
 	}
-	s.plan.CriticalPath = s.longest()
+	s.critical()
 	return s.plan
 }
 
-// longest are the packages of a chain of builds, the deepest there is.
-func (s *sample) longest() []string {
-	var path []string
-	at := slices.MaxFunc(s.plan.Steps, func(a, b planner.Step) int {
-		return cmp.Compare(b2i(a.Kind == planner.KindBuild)*a.Wave, b2i(b.Kind == planner.KindBuild)*b.Wave)
-	})
-	for {
-		path = append([]string{at.Package}, path...)
-		i := slices.IndexFunc(at.Needs, func(id string) bool { return strings.HasPrefix(id, "build:") && s.stepOf(id).Wave == at.Wave-1 })
-		if i < 0 {
-			return path
+// critical is the longest path, as the planner finds it.
+func (s *sample) critical() {
+	g := graph.New()
+	for _, step := range s.plan.Steps {
+		g.AddNode(step.ID)
+		for _, need := range step.Needs {
+			g.AddEdge(step.ID, need)
 		}
-		at = s.stepOf(at.Needs[i])
 	}
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
+	path, total, err := g.CriticalPath(func(id string) int64 { return s.stepOf(id).EstimateMS })
+	if err != nil {
+		panic(err)
 	}
-	return 0
+	s.plan.EstimateMS = total
+	for _, id := range path {
+		if step := s.stepOf(id); step.Kind == planner.KindBuild {
+			s.plan.CriticalPath = append(s.plan.CriticalPath, step.Package)
+		}
+	}
 }
 
 func (s *sample) add(layer int, name string, before []string) {

@@ -23,6 +23,12 @@ const reasons = {
   in_registry: 'The registry has it, made of these inputs.',
 };
 
+// What a card has room for of a reason.
+const shortReasons = {
+  platform_missing: 'platform', inputs_changed: 'inputs', dependency_changed: 'dependency', base_moved: 'base', refresh_due: 'refresh',
+  in_store: 'in store', in_registry: 'in registry',
+};
+
 for (const [i, n] of data.nodes.entries()) {
   n.i = i;
   n.pkg = data.packages[n.p];
@@ -36,7 +42,20 @@ for (const e of data.edges) {
   data.nodes[e.f].users.push(e.t);
 }
 
+// The critical path is a run's steps, some of no node, or a plan's packages on
+// each platform.
+const pathEdges = new Set();
+const pathSteps = data.run ? data.run.critical.map((c) => c.n).filter((i) => i >= 0) : data.critical ?? [];
+for (const e of data.edges) {
+  const f = data.nodes[e.f], t = data.nodes[e.t];
+  const [from, to] = data.run ? [e.f, e.t] : [f.pkg.name, t.pkg.name];
+  if (f.crit && t.crit && pathSteps.some((s, i) => s === from && pathSteps[i + 1] === to)) pathEdges.add(e);
+}
+
 const label = (n) => `${n.pkg.name} ${n.platform}`;
+// shortPlatform leaves out what all have.
+const allLinux = data.nodes.every((n) => n.platform.startsWith('linux/'));
+const shortPlatform = (n) => (allLinux ? n.platform.slice('linux/'.length) : n.platform);
 const stateName = (s) => states[s]?.[0] ?? s;
 const stateVar = (s) => states[s]?.[1] ?? '--faint';
 

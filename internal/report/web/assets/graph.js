@@ -1,6 +1,7 @@
 const canvas = byId('canvas');
 const map = byId('map');
-const view = { x: 0, y: 0, scale: 1, w: 0, h: 0 };
+const view = { x: 0, y: 0, scale: 1, w: 0, h: 0, fitted: true };
+const shade = { side: 14, top: 46, bottom: 18 }; // of columns, around their cards
 const bounds = { w: card.w, h: card.h };
 let colors = {};
 let hovered = -1;
@@ -69,7 +70,7 @@ function drawLayers(c) {
   c.globalAlpha = 0.55;
   for (const l of data.layers) {
     c.beginPath();
-    c.roundRect(l.x - 14, -46, l.w + 28, bounds.graph + 64, 14);
+    c.roundRect(l.x - shade.side, -shade.top, l.w + 2 * shade.side, bounds.graph + shade.top + shade.bottom, 14);
     c.fill();
   }
   c.globalAlpha = 1;
@@ -82,12 +83,13 @@ function drawLayers(c) {
 // drawEdges draws edges of one look in one path, which is what makes very many
 // of them quick.
 function drawEdges(c) {
-  const looks = { plain: [], weak: [], dim: [], strong: [] };
+  const looks = { plain: [], weak: [], dim: [], strong: [], path: [] };
   for (const e of data.edges) {
     const f = data.nodes[e.f], t = data.nodes[e.t];
     const x = Math.min(f.x, t.x), y = Math.min(f.y, t.y);
     if (!visible(x, y, Math.abs(f.x - t.x) + card.w, Math.abs(f.y - t.y) + card.h)) continue;
     if (!lit(f) || !lit(t)) looks.dim.push(f, t);
+    else if (pathEdges.has(e)) looks.path.push(f, t);
     else if (near) looks.strong.push(f, t);
     else (e.w ? looks.weak : looks.plain).push(f, t);
   }
@@ -105,6 +107,7 @@ function drawEdges(c) {
   draw(looks.weak, colors['--edge'], many ? 0.25 : 0.4, thin);
   draw(looks.plain, colors['--edge'], many ? 0.55 : 0.9, thin * 1.3);
   draw(looks.strong, colors['--edge-strong'], 0.9, thin * 1.8);
+  draw(looks.path, colors['--accent'], 1, thin * 2.6);
   c.globalAlpha = 1;
 }
 
@@ -115,82 +118,10 @@ function curve(c, f, t) {
   c.bezierCurveTo(x1 + bend, y1, x2 - bend, y2, x2, y2);
 }
 
-// drawNode draws a card: like a container's end, with its state at the edge.
-// From afar it is a plain box.
-function drawNode(c, n) {
-  const color = colors[stateVar(n.state)];
-  c.globalAlpha = lit(n) ? 1 : 0.16;
-  if (view.scale < 0.3) {
-    c.fillStyle = color;
-    c.fillRect(n.x, n.y, card.w, card.h);
-    if (n.i === selected || n.crit) outline(c, n, (n.i === selected ? 3 : 1.5) / view.scale);
-    c.globalAlpha = 1;
-    return;
-  }
-  c.beginPath();
-  c.roundRect(n.x, n.y, card.w, card.h, 9);
-  c.fillStyle = colors['--surface'];
-  c.fill();
-  c.lineWidth = 1;
-  c.strokeStyle = colors['--line'];
-  c.stroke();
-  c.beginPath();
-  c.roundRect(n.x, n.y, 7, card.h, [9, 0, 0, 9]);
-  c.fillStyle = color;
-  c.fill();
-  if (n.i === selected || n.crit || n.i === hovered) outline(c, n, n.i === selected ? 3 : 2);
-  drawText(c, n, color);
-  c.globalAlpha = 1;
-}
-
-function outline(c, n, width) {
-  c.beginPath();
-  c.roundRect(n.x, n.y, card.w, card.h, 9);
-  c.lineWidth = width;
-  c.strokeStyle = n.i === selected ? colors['--text'] : colors['--accent'];
-  c.stroke();
-}
-
-function drawText(c, n, color) {
-  const sans = colors['--sans'];
-  const ms = n.run?.ms ?? n.est;
-  const time = ms ? duration(ms) : '';
-  c.font = `12px ${sans}`;
-  const room = time ? c.measureText(time).width + 10 : 0;
-  if (time) {
-    c.fillStyle = colors['--faint'];
-    c.textAlign = 'right';
-    c.fillText(time, n.x + card.w - 10, n.y + 22);
-    c.textAlign = 'left';
-  }
-  c.fillStyle = colors['--text'];
-  c.font = `600 13.5px ${sans}`;
-  c.fillText(fitted(c, n, 'title', n.pkg.name, card.w - 28 - room), n.x + 18, n.y + 22);
-  c.font = `12px ${sans}`;
-  c.fillStyle = colors['--faint'];
-  c.fillText(n.platform, n.x + 18, n.y + 40);
-  const used = c.measureText(n.platform).width + 10;
-  c.fillStyle = color;
-  const why = n.run ? stateName(n.state) : n.reason === 'dependency_changed' ? 'dependency' : (n.reason ?? '').replaceAll('_', ' ');
-  c.fillText(fitted(c, n, 'why', why, card.w - 28 - used), n.x + 18 + used, n.y + 40);
-}
-
-// fitted shortens a text to a width, and remembers the result in n.
-function fitted(c, n, key, text, width) {
-  n.cut ??= {};
-  if (n.cut[key]) return n.cut[key];
-  let out = text;
-  while (out.length > 1 && c.measureText(out).width > width) out = out.slice(0, out.endsWith('…') ? -2 : -1) + '…';
-  n.cut[key] = out;
-  return out;
-}
-
+// drawMap draws all of the graph in small, where the view has a part of it.
 function drawMap() {
+  map.hidden = view.x >= 0 && view.y >= 0 && view.x + bounds.w * view.scale <= view.w && view.y + bounds.h * view.scale <= view.h;
   if (!map.clientWidth) return;
-  // Where all is in view the map would only lie on some of it.
-  const all = view.x >= 0 && view.y >= 0 && view.x + bounds.w * view.scale <= view.w && view.y + bounds.h * view.scale <= view.h;
-  map.style.visibility = all ? 'hidden' : 'visible';
-  if (all) return;
   const c = context(map);
   const k = mapScale();
   for (const n of data.nodes) {
@@ -212,6 +143,7 @@ function mapScale() {
 
 function zoom(factor, x = view.w / 2, y = view.h / 2) {
   const scale = Math.min(2.5, Math.max(minScale(), view.scale * factor));
+  view.fitted = false;
   view.x = x - (x - view.x) * scale / view.scale;
   view.y = y - (y - view.y) * scale / view.scale;
   view.scale = scale;
@@ -222,15 +154,20 @@ const minScale = () => Math.min(0.3, 0.6 * Math.min(view.w / bounds.w, view.h / 
 
 // fit shows everything, but nothing larger than it is.
 function fit() {
+  const layered = data.layers.length > 1;
+  const side = layered ? shade.side : 0, top = layered ? shade.top : 0, bottom = layered ? shade.bottom : 0;
   view.w = canvas.clientWidth;
   view.h = canvas.clientHeight;
-  view.scale = Math.min(1.1, (view.w - 60) / bounds.w, (view.h - 90) / bounds.h);
-  view.x = (view.w - bounds.w * view.scale) / 2;
-  view.y = (view.h - bounds.h * view.scale) / 2 + (data.layers.length > 1 ? 12 : 0);
+  const w = bounds.w + 2 * side, h = bounds.h + top + bottom;
+  view.scale = Math.min(1.1, (view.w - 24) / w, (view.h - 24) / h);
+  view.x = (view.w - w * view.scale) / 2 + side * view.scale;
+  view.y = (view.h - h * view.scale) / 2 + top * view.scale;
+  view.fitted = true;
   redraw();
 }
 
 function center(n) {
+  view.fitted = false;
   view.scale = Math.max(view.scale, 0.75);
   view.x = view.w / 2 - (n.x + card.w / 2) * view.scale;
   view.y = view.h / 2 - (n.y + card.h / 2) * view.scale;
@@ -301,6 +238,7 @@ function setUpPointer() {
       const far = (p) => Math.hypot(p.offsetX - other.offsetX, p.offsetY - other.offsetY);
       zoom(far(e) / Math.max(1, far(before)), (e.offsetX + other.offsetX) / 2, (e.offsetY + other.offsetY) / 2);
     } else {
+      view.fitted = false;
       view.x += e.offsetX - before.offsetX;
       view.y += e.offsetY - before.offsetY;
       redraw();
@@ -322,6 +260,7 @@ function setUpPointer() {
   const travel = (e) => {
     if (e.type === 'pointermove' && !e.buttons) return;
     const k = mapScale();
+    view.fitted = false;
     view.x = view.w / 2 - (e.offsetX - k.x) / k.s * view.scale;
     view.y = view.h / 2 - (e.offsetY - k.y) / k.s * view.scale;
     redraw();
@@ -345,12 +284,12 @@ function setUpGraph() {
   byId('zoom-in').addEventListener('click', () => zoom(1.3));
   byId('zoom-out').addEventListener('click', () => zoom(1 / 1.3));
   byId('zoom-fit').addEventListener('click', fit);
-  let fitted = ''; // the window's size
+  let size = ''; // the window's
   new ResizeObserver(() => {
     if (!canvas.clientWidth) return;
-    const size = `${window.innerWidth}x${window.innerHeight}`;
-    if (fitted !== size) fit();
-    fitted = size;
+    const now = `${window.innerWidth}x${window.innerHeight}`;
+    if (view.fitted || size !== now) fit(); // so it does where details take room
+    size = now;
     redraw();
   }).observe(canvas);
   listeners.filter.push(redraw);

@@ -7,15 +7,24 @@ function setUpTiles() {
     if (data.run.instructions) tiles.push(tile(Math.round(100 * data.run.cached / data.run.instructions) + '%', 'instructions cached', '--pull'));
     if (data.run.retries.length) tiles.push(tile(data.run.retries.length, 'retries', '--warn'));
   } else if (data.estimate) tiles.push(tile(duration(data.estimate), 'estimated', '--accent'));
-  const path = data.run ? data.run.critical.map((c) => c.label) : data.critical ?? [];
+  const [path, where] = criticalPath();
   if (path.length) {
-    tiles.push(make('div', { class: 'tile wide', color: '--accent' }, make('b', { title: path.join(' → ') }, path.join(' → ')), make('span', {}, 'critical path')));
+    tiles.push(make('div', { class: 'tile wide', color: '--accent' }, make('b', { title: path.join(' → ') }, path.join(' → ')), make('span', {}, 'critical path' + where)));
   }
   byId('tiles').append(...tiles);
   byId('meta').textContent = [
     data.revision ? 'at ' + data.revision.slice(0, 12) + (data.dirty ? ', with changes' : '') : '',
     new Date(data.created).toLocaleString(), 'stowage ' + data.version,
   ].filter(Boolean).join(' · ');
+}
+
+// criticalPath names the steps, and once the platform if all have the same.
+function criticalPath() {
+  if (!data.run) return [data.critical ?? [], ''];
+  const steps = data.run.critical;
+  const platforms = new Set(steps.filter((s) => s.n >= 0).map((s) => data.nodes[s.n].platform));
+  if (platforms.size !== 1) return [steps.map((s) => s.label), ''];
+  return [steps.map((s) => (s.n >= 0 ? data.nodes[s.n].pkg.name : s.label)), ' on ' + [...platforms][0]];
 }
 
 function show(tab) {
@@ -90,4 +99,5 @@ setUpKeys();
 filterNodes();
 const named = decodeURIComponent(location.hash.slice(1));
 const start = data.nodes.findIndex((n) => n.id === named);
+if (start < 0 && data.run && (data.nodes.some((n) => n.run?.error) || data.packages.some((p) => p.steps?.some((s) => s.run?.error)))) show(byId('tab-times'));
 if (start >= 0) requestAnimationFrame(() => select(start, { center: true }));

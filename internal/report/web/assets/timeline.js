@@ -42,7 +42,8 @@ function drawTicks(c, at, scale, height) {
 }
 
 function drawBar(c, bar, at, y) {
-  const x1 = Math.max(at(bar.s), 0), x2 = Math.min(Math.max(at(bar.e), x1 + 2), lanes.clientWidth);
+  const retried = bar.status === 'retried'; // has room for its mark
+  const x1 = Math.max(at(bar.s), 0), x2 = Math.min(Math.max(at(bar.e), x1 + (retried ? 13 : 2)), lanes.clientWidth);
   if (x2 < 0 || x1 > lanes.clientWidth) return;
   const node = data.nodes[bar.n];
   c.globalAlpha = node && !node.shown ? 0.15 : 1;
@@ -55,32 +56,24 @@ function drawBar(c, bar, at, y) {
     c.lineWidth = 2;
     c.stroke();
   }
-  if (x2 - x1 > 40) {
-    c.save();
-    c.clip();
-    c.fillStyle = colors['--surface'];
-    c.font = `600 11.5px ${colors['--sans']}`;
-    const room = Math.round(x2 - Math.max(x1, 0)) - 14;
-    c.fillText(fitted(c, bar, `label${room}`, bar.label, room), Math.max(x1, 0) + 7, y + 14);
-    c.restore();
-  }
+  c.fillStyle = colors['--surface'];
+  c.font = `600 11.5px ${colors['--sans']}`;
+  bar.text = barText(c, bar, x2 - x1 - 12);
+  c.textAlign = 'center';
+  if (bar.text === '↻') c.fillText(bar.text, (x1 + x2) / 2, y + 14);
+  c.textAlign = 'left';
+  if (bar.text !== '↻') c.fillText(bar.text, x1 + 7, y + 14);
   c.globalAlpha = 1;
   time.hits.push([x1, y, x2, y + barHeight, bar]);
 }
 
-// setUpAttempts says in a table what the timeline draws. It is made when it is
-// opened first.
-function setUpAttempts() {
-  const box = byId('attempts');
-  box.addEventListener('toggle', () => {
-    if (!box.open || box.children.length > 1) return;
-    const rows = data.run.lanes.flatMap((l) => l.bars.map((bar) => [l.builder || 'this machine', bar])).sort((a, b) => a[1].s - b[1].s);
-    box.append(make('table', {}, make('caption', { class: 'hidden' }, 'Attempts in the order in which they began'),
-      make('thead', {}, make('tr', {}, ['Step', 'Where', 'Started', 'Took', 'Outcome'].map((t) => make('th', { scope: 'col' }, make('span', { class: 'pad' }, t))))),
-      make('tbody', {}, rows.map(([where, bar]) => make('tr', {}, make('td', {}, stepCell({ label: bar.label, n: bar.n })), make('td', {}, where),
-        make('td', { class: 'num' }, '+' + duration(bar.s)), make('td', { class: 'num' }, duration(bar.e - bar.s)),
-        make('td', {}, make('span', { class: 'state', color: stateVar(bar.status) }, stateName(bar.status))))))));
-  });
+// barText is what a bar has room for: all, or the package, or some of it.
+function barText(c, bar, width) {
+  const mark = bar.status === 'retried' ? '↻' : '';
+  if (width < 36) return mark;
+  const text = [mark, bar.label].filter(Boolean).join(' ');
+  if (c.measureText(text).width <= width || bar.n < 0) return shortened(c, text, width);
+  return shortened(c, [mark, data.nodes[bar.n].pkg.name].filter(Boolean).join(' '), width);
 }
 
 const barAt = (e) => time.hits.find(([x1, y1, x2, y2]) => e.offsetX >= x1 && e.offsetX <= x2 && e.offsetY >= y1 && e.offsetY <= y2)?.[4];
@@ -112,9 +105,28 @@ function setUpTimeline() {
     time.to = time.from + length;
     drawLanes();
   }, { passive: false });
+  setUpAttempts();
   new ResizeObserver(drawLanes).observe(byId('panel-timeline'));
   listeners.filter.push(drawLanes);
   listeners.select.push(drawLanes);
+}
+
+// setUpAttempts lists all bars, for those who do not see them. The table is made
+// when it is first opened.
+function setUpAttempts() {
+  const box = byId('attempts');
+  const bars = data.run.lanes.flatMap((lane) => lane.bars.map((bar) => ({ ...bar, builder: lane.builder })));
+  bars.sort((a, b) => a.s - b.s || a.label.localeCompare(b.label));
+  box.querySelector('summary').textContent = `All ${bars.length} attempts as a table`;
+  box.addEventListener('toggle', () => {
+    if (!box.open || box.querySelector('table')) return;
+    const row = (b) => make('tr', {}, make('td', {}, stepCell(b)), make('td', {}, b.builder || 'this machine'),
+      ...[b.a, '+' + duration(b.s), duration(b.e - b.s)].map((t) => make('td', { class: 'num' }, String(t))),
+      make('td', {}, make('span', { class: 'state', color: stateVar(b.status) }, stateName(b.status))));
+    box.append(make('table', {}, make('caption', { class: 'hidden' }, 'Attempts'),
+      make('thead', {}, make('tr', {}, ['Step', 'Builder', 'Attempt', 'Started', 'Took', 'Outcome'].map((t) => make('th', { scope: 'col' }, t)))),
+      make('tbody', {}, bars.map(row))));
+  });
 }
 
 const stepCell = (s) => (s.n >= 0
