@@ -112,6 +112,40 @@ func TestCriticalPathIsDrawn(t *testing.T) {
 	r.wait(`pathEdges.size === data.run.critical.filter((c) => c.n >= 0).length - 1 && pathEdges.size > 0`)
 }
 
+// TestEdgesGoAroundCards: within the layers where an edge begins and ends it
+// touches only its own cards.
+func TestEdgesGoAroundCards(t *testing.T) {
+	b := open(t, planPage(t, 100))
+	b.wait(`view.w > 0 && data.edges.some((e) => data.nodes[e.f].x + card.w < data.nodes[e.f].end) && data.edges.some((e) => data.nodes[e.t].begin < data.nodes[e.t].x)`)
+	touched := eval[[]string](b, `(() => {
+		const touched = [];
+		let at, points;
+		const line = (...p) => { // of Bézier points
+			for (let i = 0; i <= 40; i++) {
+				let on = [at, ...p];
+				while (on.length > 1) on = on.slice(1).map(([x, y], k) => [on[k][0] + (x - on[k][0]) * i / 40, on[k][1] + (y - on[k][1]) * i / 40]);
+				points.push(on[0]);
+			}
+			at = p.at(-1);
+		};
+		const pen = { moveTo: (x, y) => { at = [x, y]; }, lineTo: (x, y) => line([x, y]), bezierCurveTo: (a, b, c, d, e, f) => line([a, b], [c, d], [e, f]) };
+		for (const e of data.edges) {
+			const f = data.nodes[e.f], t = data.nodes[e.t];
+			points = [];
+			curve(pen, f, t);
+			for (const n of data.nodes) {
+				if (n === f || n === t || (n.end !== f.end && n.end !== t.end)) continue;
+				if (points.some(([x, y]) => x > n.x + 1 && x < n.x + card.w - 1 && y > n.y + 1 && y < n.y + card.h - 1)) touched.push(f.id + ' → ' + t.id + ' touches ' + n.id);
+			}
+		}
+		return touched;
+	})()`)
+	if len(touched) > 0 {
+		t.Errorf("%d: %s …", len(touched), strings.Join(touched[:min(5, len(touched))], "\n"))
+	}
+	b.quiet()
+}
+
 // TestLargePage: two thousand nodes are all drawn, and found, and the list is
 // not made before it is looked at.
 func TestLargePage(t *testing.T) {

@@ -2,6 +2,7 @@ const canvas = byId('canvas');
 const map = byId('map');
 const view = { x: 0, y: 0, scale: 1, w: 0, h: 0, fitted: true };
 const shade = { side: 14, top: 46, bottom: 18 }; // of columns, around their cards
+const gap = { row: 16, column: 20 }; // between cards of a layer
 const bounds = { w: card.w, h: card.h };
 let colors = {};
 let hovered = -1;
@@ -111,11 +112,25 @@ function drawEdges(c) {
   c.globalAlpha = 1;
 }
 
+// curve goes from a card to one in a later layer. Where other cards of either
+// layer are in between it passes in the gap next to their row.
 function curve(c, f, t) {
-  const x1 = f.x + card.w, y1 = f.y + card.h / 2, x2 = t.x, y2 = t.y + card.h / 2;
-  const bend = Math.max(40, Math.min(Math.abs(x2 - x1) / 2, 160));
+  const middle = card.h / 2, beside = (n, below) => n.y + (below ? card.h + gap.row / 2 : -gap.row / 2);
+  const down = t.y >= f.y;
+  let x1 = f.x + card.w, y1 = f.y + middle, x2 = t.x, y2 = t.y + middle;
   c.moveTo(x1, y1);
+  if (f.end > x1) {
+    y1 = beside(f, down);
+    c.bezierCurveTo(x1 + gap.column * 0.7, f.y + middle, x1 + gap.column * 0.3, y1, x1 + gap.column, y1);
+    x1 = f.end;
+    c.lineTo(x1, y1);
+  }
+  if (t.begin < x2) [x2, y2] = [t.begin, beside(t, !down)];
+  const bend = Math.max(40, Math.min(Math.abs(x2 - x1) / 2, 160));
   c.bezierCurveTo(x1 + bend, y1, x2 - bend, y2, x2, y2);
+  if (x2 === t.x) return;
+  c.lineTo(t.x - gap.column, y2);
+  c.bezierCurveTo(t.x - gap.column * 0.3, y2, t.x - gap.column * 0.7, t.y + middle, t.x, t.y + middle);
 }
 
 // drawMap draws all of the graph in small, where the view has a part of it.
@@ -273,7 +288,10 @@ function setUpGraph() {
   for (const n of data.nodes) {
     bounds.w = Math.max(bounds.w, n.x + card.w);
     bounds.h = Math.max(bounds.h, n.y + card.h);
-    if (n.needs.length + n.users.length) bounds.graph = Math.max(bounds.graph ?? 0, n.y + card.h);
+    if (!n.needs.length && !n.users.length) continue;
+    bounds.graph = Math.max(bounds.graph ?? 0, n.y + card.h);
+    const layer = data.layers.findLast((l) => l.x <= n.x);
+    [n.begin, n.end] = [layer.x, layer.x + layer.w];
   }
   bounds.graph ??= bounds.h;
   const kinds = [...new Set(data.nodes.map((n) => n.state))].sort((a, b) => Object.keys(states).indexOf(a) - Object.keys(states).indexOf(b));

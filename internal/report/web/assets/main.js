@@ -5,7 +5,7 @@ function setUpTiles() {
   if (data.run) {
     tiles.push(tile(duration(data.run.took), 'in all', '--accent'));
     if (data.run.instructions) tiles.push(tile(Math.round(100 * data.run.cached / data.run.instructions) + '%', 'instructions cached', '--pull'));
-    if (data.run.retries.length) tiles.push(tile(data.run.retries.length, 'retries', '--warn'));
+    if (data.run.retries.length) tiles.push(tile(data.run.retries.length, data.run.retries.length === 1 ? 'retry' : 'retries', '--warn'));
   } else if (data.estimate) tiles.push(tile(duration(data.estimate), 'estimated', '--accent'));
   const [path, where] = criticalPath();
   if (path.length) {

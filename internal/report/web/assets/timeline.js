@@ -58,11 +58,11 @@ function drawBar(c, bar, at, y) {
   }
   c.fillStyle = colors['--surface'];
   c.font = `600 11.5px ${colors['--sans']}`;
-  bar.text = barText(c, bar, x2 - x1 - 12);
+  bar.text = barText(c, bar, x2 - x1 - 10);
   c.textAlign = 'center';
   if (bar.text === '↻') c.fillText(bar.text, (x1 + x2) / 2, y + 14);
   c.textAlign = 'left';
-  if (bar.text !== '↻') c.fillText(bar.text, x1 + 7, y + 14);
+  if (bar.text !== '↻') c.fillText(bar.text, x1 + 5, y + 14);
   c.globalAlpha = 1;
   time.hits.push([x1, y, x2, y + barHeight, bar]);
 }
@@ -70,10 +70,9 @@ function drawBar(c, bar, at, y) {
 // barText is what a bar has room for: all, or the package, or some of it.
 function barText(c, bar, width) {
   const mark = bar.status === 'retried' ? '↻' : '';
-  if (width < 36) return mark;
-  const text = [mark, bar.label].filter(Boolean).join(' ');
-  if (c.measureText(text).width <= width || bar.n < 0) return shortened(c, text, width);
-  return shortened(c, [mark, data.nodes[bar.n].pkg.name].filter(Boolean).join(' '), width);
+  const texts = [bar.label, ...(bar.n < 0 ? [] : [data.nodes[bar.n].pkg.name])].map((t) => [mark, t].filter(Boolean).join(' '));
+  const fits = texts.find((t) => c.measureText(t).width <= width);
+  return fits ?? (width < 36 ? mark : shortened(c, texts.at(-1), width));
 }
 
 const barAt = (e) => time.hits.find(([x1, y1, x2, y2]) => e.offsetX >= x1 && e.offsetX <= x2 && e.offsetY >= y1 && e.offsetY <= y2)?.[4];
