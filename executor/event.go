@@ -30,7 +30,7 @@ const (
 	// DelayMS: Attempt, Error, Builder.
 	EventStepRetry EventType = "step_retry"
 	// EventStepFinished is the end of a step: Status, DurationMS and Attempt
-	// (how many there were); Digest, Error, Excerpt, Because, Dropped.
+	// (how many there were); Digest, Error, Excerpt, Log, Because, Dropped.
 	EventStepFinished EventType = "step_finished"
 	// EventBuilderFound is a builder that has come since the run began: Builder,
 	// Slots.
@@ -67,6 +67,8 @@ type Event struct {
 	Error  string         `json:"error,omitempty"`
 	// Excerpt is the Dockerfile's lines where a build failed.
 	Excerpt string `json:"excerpt,omitempty"`
+	// Log is the last lines of output of a build that failed: see Failure.
+	Log []string `json:"log,omitempty"`
 	// Because are the failed steps that a skipped one could not do without.
 	Because    []string `json:"because,omitempty"`
 	DurationMS int64    `json:"duration_ms,omitempty"`

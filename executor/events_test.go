@@ -176,6 +176,11 @@ func TestLogs(t *testing.T) {
 	h.builder.Do = compile
 	f := h.apply(t.Context()).Failed[0]
 	expect(t, "tail", f.Log, "three\nfour\nfive")
+	for _, e := range h.events.list {
+		if e.Type == executor.EventStepFinished {
+			expect(t, "tail in the event", e.Log, "three\nfour\nfive")
+		}
+	}
 	if f.LogPath != "/logs/a:linux/amd64" {
 		t.Errorf("path is %q", f.LogPath)
 	}

@@ -117,7 +117,7 @@ func (r *run) finished(t *task) Event {
 		e.DurationMS = t.finished.Sub(t.started).Milliseconds()
 	}
 	if t.state == failed {
-		e.Error = t.err.Error()
+		e.Error, e.Log = t.err.Error(), t.log.last()
 		var failure *BuildError
 		if errors.As(t.err, &failure) {
 			e.Excerpt = failure.Excerpt

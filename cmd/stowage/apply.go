@@ -213,7 +213,8 @@ func (e *env) applyPlan(ctx context.Context, ws *stowage.Workspace, plan *planne
 	if result == nil {
 		return err
 	}
-	report.Failures(e.stderr, result)
+	_, live := reporter.(*report.TTY)
+	report.Failures(e.stderr, result, live)
 	fmt.Fprintln(e.stdout, report.ResultSummary(result))
 	if err != nil {
 		return err

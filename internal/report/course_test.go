@@ -159,14 +159,12 @@ func TestSharedInstruction(t *testing.T) {
 func TestExcerpt(t *testing.T) {
 	h := newViewHarness(61, 20)
 	h.start("app")
-	for i := range 20 {
-		h.tell("app", executor.Event{Type: executor.EventStepLog, Line: fmt.Sprint("line \x1b[2J", i)})
-	}
-	h.tell("app", executor.Event{Type: executor.EventStepFinished, Status: executor.StatusFailed, Error: "exit 1", Excerpt: "Dockerfile:2\n   2 | >>> RUN make\n"})
-	want := []string{"FAILED app linux/amd64 after 0.0s: exit 1", "  Dockerfile:2", "     2 | >>> RUN make"}
-	for i := 14; i < 20; i++ {
-		want = append(want, fmt.Sprint("  │ line ", i))
-	}
+	h.tell("app", executor.Event{Type: executor.EventStepLog, Line: "another instruction's"})
+	h.tell("app", executor.Event{
+		Type: executor.EventStepFinished, Status: executor.StatusFailed, Error: "exit 1",
+		Excerpt: "Dockerfile:2\n   2 | >>> RUN make\n", Log: []string{"line \x1b[2J1", "line 2"},
+	})
+	want := []string{"FAILED app linux/amd64 after 0.0s", "  Dockerfile:2", "     2 | >>> RUN make", "  │ line 1", "  │ line 2", "  exit 1"}
 	if notes := h.takeNotes(); fmt.Sprintf("%q", notes) != fmt.Sprintf("%q", want) {
 		t.Errorf("got  %q\nwant %q", notes, want)
 	}

@@ -13,10 +13,12 @@ import (
 const maxSkipped = 10
 
 // Failures writes what failed, with the Dockerfile's lines and the end of the
-// log, and what was skipped because of it. It writes nothing if nothing did.
-func Failures(w io.Writer, r *executor.Result) {
+// log, and what was skipped because of it. It writes nothing if nothing did. Of
+// failures that were told before, as the live view does, it writes where their
+// logs are.
+func Failures(w io.Writer, r *executor.Result, told bool) {
 	for _, f := range r.Failed {
-		writeFailure(w, &f)
+		writeFailure(w, &f, told)
 	}
 	if len(r.Skipped) > 0 {
 		fmt.Fprintln(w)
@@ -27,15 +29,12 @@ func Failures(w io.Writer, r *executor.Result) {
 	}
 }
 
-func writeFailure(w io.Writer, f *executor.Failure) {
-	fmt.Fprintf(w, "\nFailed: %s\n", stepName(f.Step))
-	if f.Excerpt != "" {
-		fmt.Fprintln(w, indent(cleanLines(f.Excerpt)))
+func writeFailure(w io.Writer, f *executor.Failure, told bool) {
+	if told {
+		fmt.Fprintf(w, "Failed: %s, see above\n", stepName(f.Step))
+	} else {
+		fmt.Fprintf(w, "\nFailed: %s\n%s\n", stepName(f.Step), strings.Join(whatFailed(f.Excerpt, f.Log, f.Error), "\n"))
 	}
-	for _, line := range f.Log {
-		fmt.Fprintf(w, "  │ %s\n", clean(line))
-	}
-	fmt.Fprintln(w, indent(cleanLines(f.Error)))
 	if f.Attempts > 1 {
 		on := ""
 		if f.Builder != "" {
@@ -46,6 +45,22 @@ func writeFailure(w io.Writer, f *executor.Failure) {
 	if f.LogPath != "" {
 		fmt.Fprintf(w, "  log: %s\n", f.LogPath)
 	}
+}
+
+// whatFailed is where a build failed, the end of what it said, and the error.
+func whatFailed(excerpt string, log []string, err string) []string {
+	var lines []string
+	if excerpt != "" {
+		lines = cleanLines(excerpt)
+	}
+	for _, line := range log {
+		lines = append(lines, "│ "+clean(line))
+	}
+	lines = append(lines, cleanLines(err)...)
+	for i, line := range lines {
+		lines[i] = "  " + line
+	}
+	return lines
 }
 
 // writeSkipped writes a line for each skipped step, and how many more there

@@ -118,7 +118,7 @@ func exampleRun() []executor.Event {
 		progress(3600, app, running("exporting to oci image format")),
 		progress(5000, app, completed("exporting to oci image format")),
 		progress(15600, app, broken(run, "exit code: 2")),
-		at(15700, app, executor.Event{Type: executor.EventStepFinished, Status: executor.StatusFailed, Attempt: 2, DurationMS: 15688, Error: "RUN make: exit code: 2"}),
+		at(15700, app, executor.Event{Type: executor.EventStepFinished, Status: executor.StatusFailed, Attempt: 2, DurationMS: 15688, Error: "RUN make: exit code: 2", Log: []string{"no such file"}}),
 		at(15701, skipped, executor.Event{Type: executor.EventStepFinished, Status: executor.StatusSkipped, Because: []string{"build:app:linux/arm64"}}),
 		at(15800, push, executor.Event{Type: executor.EventStepFinished, Status: executor.StatusPushed, DurationMS: 14200, Digest: "sha256:33"}),
 		at(15900, tag, executor.Event{Type: executor.EventStepFinished, Status: executor.StatusTagged, DurationMS: 100}),

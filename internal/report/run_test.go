@@ -92,13 +92,16 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 
 func TestFailures(t *testing.T) {
 	got := &strings.Builder{}
-	report.Failures(got, failedResult())
+	report.Failures(got, failedResult(), false)
 	golden(t, "failures.golden.txt", got.String())
+	got.Reset()
+	report.Failures(got, failedResult(), true)
+	golden(t, "failures_told.golden.txt", got.String())
 }
 
 func TestFailuresOfASuccess(t *testing.T) {
 	got := &strings.Builder{}
-	report.Failures(got, &executor.Result{})
+	report.Failures(got, &executor.Result{}, false)
 	if got.String() != "" {
 		t.Errorf("got %q", got)
 	}

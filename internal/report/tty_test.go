@@ -36,8 +36,9 @@ Warning: history is full: no space left
 	play(tty, events[failed:failed+1])
 	s.wait(t, `$ stowage apply
 Warning: history is full: no space left
-FAILED app linux/arm64 after 15s: RUN make: exit code: 2
+FAILED app linux/arm64 after 15s
   │ no such file
+  RUN make: exit code: 2
 3/7 done, 1 running, 1 failed, 16s
   push base                                                                 14s`)
 
@@ -51,8 +52,9 @@ FAILED app linux/arm64 after 15s: RUN make: exit code: 2
 	fmt.Fprint(s, "Apply: done.")
 	want := `$ stowage apply
 Warning: history is full: no space left
-FAILED app linux/arm64 after 15s: RUN make: exit code: 2
+FAILED app linux/arm64 after 15s
   │ no such file
+  RUN make: exit code: 2
 Warning: the last word
 Apply: done.`
 	if got := s.text(); got != want {

@@ -47,15 +47,10 @@ type viewStep struct {
 	active []instruction
 	// last is the latest instruction that has ended.
 	last string
-	// log is the end of the output.
-	log []string
 }
 
 // instruction is one of a build's, which several builds may share.
 type instruction struct{ id, name string }
-
-// noteLog is how many of the last lines of output are told of a failure.
-const noteLog = 6
 
 func newView(opts Options, width, height int) *view {
 	clock := opts.Clock
@@ -80,10 +75,6 @@ func (v *view) report(e executor.Event) {
 	case executor.EventStepProgress:
 		if s := v.steps[e.Step]; s != nil && e.Vertex != nil {
 			s.progress(e.Vertex)
-		}
-	case executor.EventStepLog:
-		if s := v.steps[e.Step]; s != nil {
-			s.log = append(s.log[max(0, len(s.log)-noteLog+1):], e.Line)
 		}
 	case executor.EventStepRetry:
 		if s := v.steps[e.Step]; s != nil {
@@ -112,8 +103,7 @@ func (v *view) stepStarted(e executor.Event) {
 
 func (v *view) stepFinished(e executor.Event) {
 	v.course.ended(e.Step, e.Status)
-	s := v.steps[e.Step]
-	if s != nil {
+	if s := v.steps[e.Step]; s != nil {
 		delete(v.steps, e.Step)
 		i := slices.Index(v.running, s)
 		v.running = slices.Delete(v.running, i, i+1)
@@ -128,8 +118,8 @@ func (v *view) stepFinished(e executor.Event) {
 		v.skipped++
 	case executor.StatusFailed:
 		v.failed++
-		v.note(v.bad.Render("FAILED")+" "+eventName(e)+" after "+milliseconds(e.DurationMS)+":", e.Error)
-		v.excerpt(e, s)
+		v.notes = append(v.notes, v.bad.Render("FAILED")+" "+eventName(e)+" after "+milliseconds(e.DurationMS))
+		v.notes = append(v.notes, whatFailed(e.Excerpt, e.Log, e.Error)...)
 	}
 }
 
@@ -139,22 +129,6 @@ func (v *view) note(title, text string) {
 	v.notes = append(v.notes, title+" "+lines[0])
 	for _, line := range lines[1:] {
 		v.notes = append(v.notes, "  "+line)
-	}
-}
-
-// excerpt tells where in the Dockerfile a build failed, and the end of what it
-// said.
-func (v *view) excerpt(e executor.Event, s *viewStep) {
-	if e.Excerpt != "" {
-		for _, line := range cleanLines(e.Excerpt) {
-			v.notes = append(v.notes, "  "+line)
-		}
-	}
-	if s == nil {
-		return
-	}
-	for _, line := range s.log {
-		v.notes = append(v.notes, "  "+v.dim.Render("│ "+clean(line)))
 	}
 }
 

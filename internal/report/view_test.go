@@ -100,7 +100,7 @@ func TestViewNotes(t *testing.T) {
 	h.tell("app", executor.Event{Type: executor.EventStepFinished, Status: executor.StatusFailed, DurationMS: 9000, Error: "exit \x1b[2J1\nmore\n"})
 	h.report(executor.Event{Type: executor.EventWarning, Error: "history is full"})
 	notes := h.takeNotes()
-	want := []string{"FAILED app linux/amd64 after 9.0s: exit 1", "  more", "Warning: history is full"}
+	want := []string{"FAILED app linux/amd64 after 9.0s", "  exit 1", "  more", "Warning: history is full"}
 	if fmt.Sprint(notes) != fmt.Sprint(want) {
 		t.Errorf("got %q, want %q", notes, want)
 	}
