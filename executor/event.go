@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"strings"
 	"time"
 
 	"github.com/stowage-build/stowage/planner"
@@ -98,6 +99,13 @@ type EventVertex struct {
 	Completed bool   `json:"completed,omitempty"`
 	Cached    bool   `json:"cached,omitempty"`
 	Error     string `json:"error,omitempty"`
+}
+
+// IsInstruction says that a vertex's name is that of a Dockerfile's instruction:
+// "[build 2/5] RUN make", as BuildKit writes it.
+func IsInstruction(name string) bool {
+	return len(name) > 1 && name[0] == '[' && !strings.HasPrefix(name, "[internal]") &&
+		!strings.HasPrefix(name, "[context ") && !strings.HasPrefix(name, "[auth]")
 }
 
 // Reporters tells several reporters, in their order. Nil ones are left out.

@@ -80,6 +80,7 @@ type built struct {
 	took                         time.Duration
 	attempts                     int
 	failed                       bool
+	instructions                 []executor.EventVertex
 }
 
 // run records a run of builds that ends a minute after it began.
@@ -95,6 +96,10 @@ func run(h *history.History, id string, at time.Time, builds ...built) error {
 		e := executor.Event{
 			Type: executor.EventStepFinished, Time: at.Add(b.took), Step: plan.Steps[i].ID, Kind: planner.KindBuild, Package: b.pkg, Platform: b.platform,
 			Builder: b.builder, Status: executor.StatusBuilt, Attempt: max(b.attempts, 1), DurationMS: b.took.Milliseconds(),
+		}
+		r.Report(executor.Event{Type: executor.EventStepStarted, Step: plan.Steps[i].ID, Attempt: 1})
+		for _, v := range b.instructions {
+			r.Report(executor.Event{Type: executor.EventStepProgress, Step: plan.Steps[i].ID, Vertex: &v})
 		}
 		if b.failed {
 			e.Status, e.Error = executor.StatusFailed, "exit code 1\nmore"
@@ -144,6 +149,48 @@ func TestEstimate(t *testing.T) {
 	}
 	if got := h.LastBuilder(repository, amd64) + h.LastBuilder(repository, "linux/arm64"); got != "arm" {
 		t.Errorf("the last builder is %q", got)
+	}
+}
+
+// TestCachedBuilds: a build of which nothing was run says nothing of how long
+// the next takes.
+func TestCachedBuilds(t *testing.T) {
+	instruction := func(name string, cached bool) executor.EventVertex {
+		return executor.EventVertex{Name: name, Started: true, Completed: true, Cached: cached}
+	}
+	internal, from, export := instruction("[internal] load build context", false), instruction("[1/3] FROM docker.io/library/golang", false), instruction("exporting to oci image format", false)
+	for name, c := range map[string]struct {
+		instructions []executor.EventVertex
+		cached       bool
+	}{
+		"all":                 {[]executor.EventVertex{internal, from, instruction("[2/3] COPY . .", true), instruction("[3/3] RUN make", true), export}, true},
+		"some":                {[]executor.EventVertex{internal, from, instruction("[2/3] COPY . .", true), instruction("[3/3] RUN make", false), export}, false},
+		"no instructions":     {[]executor.EventVertex{internal, from, export}, false},
+		"nothing was told":    {nil, false},
+		"not those of others": {[]executor.EventVertex{instruction("[2/3] RUN make", true), instruction("[other 2/2] RUN make", false)}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := fresh(t)
+			must(t, run(h, "1", begun(), built{pkg: "app", platform: amd64, took: time.Minute, instructions: []executor.EventVertex{instruction("[1/1] RUN make", false)}}))
+			must(t, run(h, "2", begun(), built{pkg: "app", platform: amd64, took: 90 * time.Second, instructions: c.instructions}))
+			want := 90 * time.Second
+			if c.cached {
+				want = time.Minute
+			}
+			if got := (history.Estimator{History: h}).Estimate(repository, amd64); got != want {
+				t.Errorf("the estimate is %v, want %v", got, want)
+			}
+			steps, err := h.Node(repository, amd64, 2)
+			must(t, err)
+			if steps[0].Cached != c.cached || steps[1].Cached {
+				t.Errorf("the builds are %+v", steps)
+			}
+			stats, err := h.Stats(root, time.Time{}, 1)
+			must(t, err)
+			if got := stats.Slowest[0].MaxMS; got != want.Milliseconds() {
+				t.Errorf("the slowest took %d ms, want %v", got, want)
+			}
+		})
 	}
 }
 

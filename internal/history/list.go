@@ -53,8 +53,10 @@ type StepInfo struct {
 	Attempts    int       `json:"attempts,omitempty"`
 	StartedAt   time.Time `json:"started_at"`
 	TookMS      int64     `json:"took_ms"`
-	Digest      string    `json:"digest,omitempty"`
-	Error       string    `json:"error,omitempty"`
+	// Cached says that all instructions of a build came from the builder's cache.
+	Cached bool   `json:"cached,omitempty"`
+	Digest string `json:"digest,omitempty"`
+	Error  string `json:"error,omitempty"`
 }
 
 const runColumns = `id, root, workspace, revision, selection, version, started, coalesce(took, 0), outcome, counts`
@@ -120,12 +122,12 @@ func (h *History) runs(query string, args ...any) ([]RunInfo, error) {
 func (h *History) steps(where string, args ...any) ([]StepInfo, error) {
 	out := []StepInfo{}
 	err := h.each(`SELECT runs.id, steps.id, kind, package, platform, hash, builder, builder_kind, reason, changes, status, attempts,
-		steps.started, steps.took, digest, error FROM steps JOIN runs ON runs.number = steps.run `+where, args, func(rows *sql.Rows) error {
+		steps.started, steps.took, cached, digest, error FROM steps JOIN runs ON runs.number = steps.run `+where, args, func(rows *sql.Rows) error {
 		var s StepInfo
 		var changes string
 		var started int64
 		err := rows.Scan(&s.Run, &s.ID, &s.Kind, &s.Package, &s.Platform, &s.Hash, &s.Builder, &s.BuilderKind, &s.Reason, &changes,
-			&s.Status, &s.Attempts, &started, &s.TookMS, &s.Digest, &s.Error)
+			&s.Status, &s.Attempts, &started, &s.TookMS, &s.Cached, &s.Digest, &s.Error)
 		if err != nil {
 			return err
 		}

@@ -157,8 +157,9 @@ func connect(path string) (*sql.DB, error) {
 }
 
 // version is that of the tables. Later versions only add to them, but for
-// indexes: 2 has one of all builds, for those that failed too.
-const version = 2
+// indexes: 2 has one of all builds, for those that failed too; 3 has
+// steps.cached.
+const version = 3
 
 // prepare makes the tables unless they are there.
 func prepare(db *sql.DB) error {
@@ -169,6 +170,11 @@ func prepare(db *sql.DB) error {
 	return transact(context.Background(), db, func(tx *sql.Tx) error {
 		if _, err := tx.Exec(schema); err != nil {
 			return err
+		}
+		if have > 0 && have < 3 {
+			if _, err := tx.Exec("ALTER TABLE steps ADD COLUMN cached INTEGER NOT NULL DEFAULT 0"); err != nil {
+				return err
+			}
 		}
 		_, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", version))
 		return err

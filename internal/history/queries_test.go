@@ -69,6 +69,7 @@ func TestTablesOfVersionOne(t *testing.T) {
 	err = transact(context.Background(), db, func(tx *sql.Tx) error {
 		for _, statement := range []string{
 			`DROP INDEX steps_by_build`,
+			`ALTER TABLE steps DROP COLUMN cached`,
 			`CREATE INDEX steps_by_node ON steps (repository, platform, number) WHERE build IS NOT NULL`,
 			`PRAGMA user_version = 1`,
 			`INSERT INTO runs (number, id, root, workspace, revision, selection, version, started) VALUES (1, 'a', '/', 'w', '', '[]', '', 0)`,

@@ -71,7 +71,7 @@ var _ planner.Estimator = Estimator{}
 
 // Estimate returns the median duration of a node's last five builds on the same
 // kind of builder; on any, if there was none on that; 0 if there was none at
-// all.
+// all. Builds of which nothing was run, because all was cached, do not count.
 func (e Estimator) Estimate(repository, platform string) time.Duration {
 	if e.BuilderKind != nil {
 		if d := e.History.last(`AND builder_kind = ?4`, repository, platform, recent, e.BuilderKind(platform)); d > 0 {
@@ -85,7 +85,7 @@ func (e Estimator) Estimate(repository, platform string) time.Duration {
 // read, or cannot be true, is left out.
 func (h *History) last(fits string, args ...any) time.Duration {
 	var builds []int64
-	err := h.each(`SELECT build FROM steps WHERE kind = 'build' AND repository = ?1 AND platform = ?2 AND build IS NOT NULL `+fits+
+	err := h.each(`SELECT build FROM steps WHERE kind = 'build' AND repository = ?1 AND platform = ?2 AND build IS NOT NULL AND cached = 0 `+fits+
 		` ORDER BY number DESC LIMIT ?3`, args, func(rows *sql.Rows) error {
 		var ms int64
 		if rows.Scan(&ms) == nil && ms >= 0 && ms <= longest.Milliseconds() {

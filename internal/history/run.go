@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,7 +43,10 @@ type Run struct {
 	// took are durations of builds that have succeeded, by repository and
 	// platform, until their steps end.
 	took map[[2]string]time.Duration
-	err  error
+	// ran are steps of which an instruction was run, or was not, in the attempt
+	// under way.
+	ran map[string]bool
+	err error
 }
 
 var (
@@ -53,7 +57,7 @@ var (
 
 // Begin records that a run begins, and forgets the oldest ones.
 func (h *History) Begin(b Begin) *Run {
-	r := &Run{history: h, begin: b, steps: map[string]planner.Step{}, packages: map[string]planner.PackageInfo{}, took: map[[2]string]time.Duration{}}
+	r := &Run{history: h, begin: b, steps: map[string]planner.Step{}, packages: map[string]planner.PackageInfo{}, took: map[[2]string]time.Duration{}, ran: map[string]bool{}}
 	for _, s := range b.Plan.Steps {
 		r.steps[s.ID] = s
 	}
@@ -91,6 +95,7 @@ func (r *Run) keep(err error) {
 // Report records the end of a step. Those that were only reused are counted at
 // the end of the run.
 func (r *Run) Report(e executor.Event) {
+	r.instruction(e)
 	if e.Type != executor.EventStepFinished || e.Kind == planner.KindReuse || r.number == 0 {
 		return
 	}
@@ -109,10 +114,32 @@ func (r *Run) Report(e executor.Event) {
 		kind = r.begin.BuilderKind(e.Builder, e.Platform)
 	}
 	_, err = db.Exec(`INSERT INTO steps (run, id, kind, package, repository, platform, hash, builder, builder_kind, reason, changes,
-			status, attempts, started, took, build, digest, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			status, attempts, started, took, build, cached, digest, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.number, e.Step, string(e.Kind), e.Package, p.Image, e.Platform, p.Hash, e.Builder, kind, string(s.Reason), list(s.Changes),
-		string(e.Status), e.Attempt, e.Time.UnixMilli()-e.DurationMS, e.DurationMS, build, e.Digest, e.Error[:min(len(e.Error), maxError)])
+		string(e.Status), e.Attempt, e.Time.UnixMilli()-e.DurationMS, e.DurationMS, build, r.cached(e), e.Digest, e.Error[:min(len(e.Error), maxError)])
 	r.keep(r.history.wrap(err))
+}
+
+// instruction takes note of whether a build's instructions are run. A FROM makes
+// nothing, so it says nothing of the cache.
+func (r *Run) instruction(e executor.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch v := e.Vertex; {
+	case e.Type == executor.EventStepStarted:
+		delete(r.ran, e.Step)
+	case e.Type == executor.EventStepProgress && v != nil && v.Completed && executor.IsInstruction(v.Name) && !strings.Contains(v.Name, "] FROM "):
+		r.ran[e.Step] = r.ran[e.Step] || !v.Cached
+	}
+}
+
+// cached says that a build has instructions, and that all of them came from the
+// builder's cache.
+func (r *Run) cached(e executor.Event) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ran, known := r.ran[e.Step]
+	return e.Status == executor.StatusBuilt && known && !ran
 }
 
 // built returns how long the build took that has just succeeded.

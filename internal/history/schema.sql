@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS steps (
   started      INTEGER NOT NULL,
   took         INTEGER NOT NULL,  -- all attempts
   build        INTEGER,           -- the attempt that succeeded
+  cached       INTEGER NOT NULL DEFAULT 0, -- 1: all of its instructions were cached
   digest       TEXT NOT NULL,
   error        TEXT NOT NULL
 ) STRICT;

@@ -11,8 +11,8 @@ type Stats struct {
 	Runs   int       `json:"runs"`
 	Builds int       `json:"builds"`
 	Since  time.Time `json:"since,omitzero"`
-	// Slowest are nodes by how long their builds take, Rebuilt packages by how
-	// often they are built.
+	// Slowest are nodes by how long their builds take, without those of which all
+	// was cached; Rebuilt packages by how often they are built.
 	Slowest  []NodeStats    `json:"slowest"`
 	Flakiest []FlakyStats   `json:"flakiest"`
 	Rebuilt  []PackageStats `json:"rebuilt"`
@@ -75,7 +75,7 @@ func (h *History) Stats(root string, since time.Time, limit int) (*Stats, error)
 		{`SELECT (SELECT count(*) FROM runs WHERE (?1 = '' OR root = ?1) AND started >= ?2), (SELECT count(*)` + scope + ` AND status = 'built' AND ?3 > 0)`,
 			func(r *sql.Rows) error { return r.Scan(&s.Runs, &s.Builds) }},
 		{`SELECT package, platform, count(*), CAST(avg(build) AS INTEGER), max(build), sum(build)` + scope +
-			` AND build IS NOT NULL GROUP BY package, platform ORDER BY avg(build) DESC, package, platform LIMIT ?3`,
+			` AND build IS NOT NULL AND cached = 0 GROUP BY package, platform ORDER BY avg(build) DESC, package, platform LIMIT ?3`,
 			func(r *sql.Rows) error {
 				var n NodeStats
 				err := r.Scan(&n.Package, &n.Platform, &n.Builds, &n.MeanMS, &n.MaxMS, &n.TotalMS)

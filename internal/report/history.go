@@ -115,6 +115,9 @@ func writeSteps(w io.Writer, p palette, steps []history.StepInfo, withRun bool) 
 	cells := [][]string{head}
 	for _, s := range steps {
 		status := s.Status
+		if s.Cached {
+			status += " (all cached)"
+		}
 		if s.Attempts > 1 {
 			status += fmt.Sprintf(" (%d attempts)", s.Attempts)
 		}

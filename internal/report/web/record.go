@@ -82,13 +82,7 @@ func (s *stepRecord) progress(e executor.Event) {
 	if !s.started[name].IsZero() && !e.Vertex.Cached {
 		s.slow[name] = e.Time.Sub(s.started[name])
 	}
-	if isInstruction(name) {
+	if executor.IsInstruction(name) {
 		s.cached[name] = e.Vertex.Cached
 	}
-}
-
-// isInstruction says that BuildKit's name is that of a Dockerfile's
-// instruction that makes something: [build 2/5] RUN make.
-func isInstruction(name string) bool {
-	return len(name) > 1 && name[0] == '[' && !hasAnyPrefix(name, "[internal]", "[context ", "[auth]")
 }

@@ -77,15 +77,6 @@ func list(title string, counts []count) string {
 	return title + strings.Join(parts, ", ") + ". "
 }
 
-func hasAnyPrefix(s string, prefixes ...string) bool {
-	for _, p := range prefixes {
-		if strings.HasPrefix(s, p) {
-			return true
-		}
-	}
-	return false
-}
-
 // b2i orders false before true.
 func b2i(b bool) int {
 	if b {
