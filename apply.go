@@ -138,20 +138,6 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	return result, errors.Join(err, record.Close(result))
 }
 
-// repair makes a damaged store sound, as far as it can without building, and
-// says so.
-func repair(ctx context.Context, store Store) (warnings []string, err error) {
-	r, ok := store.(repairer)
-	if !ok {
-		return nil, nil
-	}
-	damage, err := r.Repair(ctx)
-	if damage != nil {
-		warnings = append(warnings, fmt.Sprintf("%v: it was made anew from what it said before its last change", damage))
-	}
-	return warnings, err
-}
-
 // slots is how many builds the builders take at once.
 func slots(builders []executor.BuilderPort) int {
 	n := 0

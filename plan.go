@@ -87,6 +87,9 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 		if ports.Registry, err = w.Registry(); err != nil {
 			return nil, err
 		}
+		if w.opts.RegistryLookup != nil {
+			ports.Registry = toldCatalog{ports.Registry, w.opts.RegistryLookup}
+		}
 	}
 	making, end := tracing.Start(ctx, "look up and plan")
 	plan, err := planner.Make(making, r, ports, planner.Options{
@@ -106,26 +109,16 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 	return plan, w.hintRelease(ctx, plan, opts)
 }
 
-// repairer is a store that can tell that it is damaged, as the shipped one.
-type repairer interface {
-	Damage() (damage, err error)
-	Repair(ctx context.Context) (damage, err error)
+// toldCatalog tells of what is looked up.
+type toldCatalog struct {
+	planner.Catalog
+	tell func(ref string) (done func())
 }
 
-// warnOfDamage says in the plan that the store has lost what was in it.
-func warnOfDamage(plan *planner.Plan, store Store) error {
-	r, ok := store.(repairer)
-	if !ok {
-		return nil
-	}
-	damage, err := r.Damage()
-	if damage != nil {
-		plan.Diagnostics = append(plan.Diagnostics, planner.Diagnostic{
-			Severity: "warning", Summary: "The store is damaged",
-			Detail: fmt.Sprintf("%v. What it had before its last change is known; stowage apply repairs it, and builds the rest again.", damage),
-		})
-	}
-	return err
+// Lookup tells of the lookup while it goes on.
+func (c toldCatalog) Lookup(ctx context.Context, ref string) (*planner.Image, error) {
+	defer c.tell(ref)()
+	return c.Catalog.Lookup(ctx, ref)
 }
 
 // hintRelease remarks that the commit has a release's tag and that none is

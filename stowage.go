@@ -94,6 +94,10 @@ type Options struct {
 	// RegistryWaiting is told, once, of a registry that is slow to give its
 	// first answer; it may be called by any goroutine. nil is nobody.
 	RegistryWaiting func(host string)
+	// RegistryLookup is told of each reference that Plan looks up in a registry,
+	// and calls what it returned when that was answered; it may be called by any
+	// goroutine. nil is nobody.
+	RegistryLookup func(ref string) (done func())
 	// Omit are files and directories that are in no source set unless git
 	// tracks them: what the caller writes into the workspace itself, such as a
 	// saved plan. StoreDir is one of them.

@@ -89,6 +89,7 @@ type terminal struct {
 	file   *os.File
 	output chan []byte
 	seen   string // since the last text that was waited for
+	all    string
 }
 
 func startShell(t *testing.T, dir string, shell shellTest) *terminal {
@@ -150,6 +151,7 @@ func (term *terminal) await(typed, want string) {
 				term.t.Fatalf("%q: the shell ended: %q", typed, term.seen)
 			}
 			term.seen += string(text)
+			term.all += string(text)
 		case <-deadline:
 			term.t.Errorf("%q: want %q, got %q", typed, want, term.seen)
 			term.seen = ""

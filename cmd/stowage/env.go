@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/stowage-build/stowage"
+	"github.com/stowage-build/stowage/internal/report"
 	"github.com/stowage-build/stowage/schema"
 )
 
@@ -30,6 +31,7 @@ type env struct {
 	omit     []string // files that this command writes or reads itself
 	progress string
 	color    string
+	lookups  *report.Lookups // nil where they are not shown
 	profiles profiles
 }
 
@@ -38,6 +40,9 @@ func newEnv(stdout, stderr io.Writer) *env { return &env{stdout: stdout, stderr:
 // options turns the global flags into the options of a workspace.
 func (e *env) options() (stowage.Options, error) {
 	opts := stowage.Options{StoreDir: e.store, Version: version, Set: e.set, RegistryWaiting: e.waiting("registry")}
+	if e.lookups = report.NewLookups(e.progress, e.stderr, os.Getenv("TERM")); e.lookups != nil {
+		opts.RegistryLookup = e.lookups.Begin
+	}
 	opts.Omit = slices.Concat(e.omit, redirected(e.stdout, e.stderr))
 	for _, v := range e.vars {
 		name, value, ok := strings.Cut(v, "=")
@@ -64,8 +69,13 @@ func (e *env) options() (stowage.Options, error) {
 // for events alone, or for nothing.
 func (e *env) waiting(kind string) func(name string) {
 	return func(name string) {
-		if e.progress != "json" && e.progress != "quiet" {
-			fmt.Fprintf(e.stderr, "Waiting for %s %s to answer.\n", kind, name)
+		text := fmt.Sprintf("Waiting for %s %s to answer.", kind, name)
+		switch {
+		case e.progress == "json" || e.progress == "quiet":
+		case e.lookups != nil:
+			e.lookups.Note(text)
+		default:
+			fmt.Fprintln(e.stderr, text)
 		}
 	}
 }
