@@ -59,7 +59,7 @@ func TestViewOfAPlan(t *testing.T) {
 	h.end("p1-0", executor.StatusBuilt)
 	h.end("p1-1", executor.StatusFailed)
 	h.shows(t,
-		"2/15 done, 0/14 building, 1 failed, 20s, about 2m left (critical path 2m)",
+		"2/15 done, 0/15 building, 1 failed, 20s, about 2m left (critical path 2m)",
 		"waves  1 ✗1  2 □  3 □□□□□□□□ 0/12",
 		"builders  amd □□ 0/2  arm 0/12  new □ 0/1")
 	h.resize(90, 8) // too low for strips

@@ -24,7 +24,7 @@ func TestTTY(t *testing.T) {
 	play(tty, events[:failed])
 	s.wait(t, `$ stowage apply
 Warning: history is full: no space left
-2/7 done, 2 running, 16s
+2/7 done, 1/4 building, 1 more running, 16s
   app linux/arm64  (attempt 2) [build 2/2] RUN make                         16s
   push base                                                                 14s`)
 	s.mu.Lock()
@@ -39,7 +39,7 @@ Warning: history is full: no space left
 FAILED app linux/arm64 after 15s
   │ no such file
   RUN make: exit code: 2
-3/7 done, 1 running, 1 failed, 16s
+3/7 done, 0/4 building, 1 more running, 1 failed, 16s
   push base                                                                 14s`)
 
 	play(tty, events[failed+1:])
