@@ -109,9 +109,12 @@ func (s *script) end() {
 //	  what it does with the next requests of a method for KIND (manifests or
 //	  blobs): a status; STATUS+SECONDS with Retry-After; cut, in the middle of
 //	  the request; wrong, another content; slow, a little late, or
-//	  slow+SECONDS; have, as if it were there. METHOD and KIND may be any. TIMES is a number or always
+//	  slow+SECONDS; have, as if it were there; stall, in the middle until the
+//	  next faults command but await. METHOD and KIND may be any. TIMES is a number or always
 //	faults off
 //	  everything passes
+//	faults await
+//	  wait until a request is stalled, which may be since before
 //	leaks before|after
 //	  fail if something uses the store or $WORK: at once, or after it has had
 //	  time to end

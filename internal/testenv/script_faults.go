@@ -17,8 +17,9 @@ import (
 )
 
 func faultsCommand(ts *testscript.TestScript, neg bool, args []string) {
-	known := len(args) == 4 || len(args) > 0 && len(args) <= 2 && args[0] == "start" || len(args) == 1 && args[0] == "off"
-	s := scriptOf(ts, !neg && known, "faults start [NAME] | faults off | faults FAULT METHOD manifests|blobs TIMES")
+	known := len(args) == 4 || len(args) > 0 && len(args) <= 2 && args[0] == "start" ||
+		len(args) == 1 && (args[0] == "off" || args[0] == "await")
+	s := scriptOf(ts, !neg && known, "faults start [NAME] | faults off|await | faults FAULT METHOD manifests|blobs TIMES")
 	switch {
 	case args[0] == "start":
 		r := s.registry(ts, nameIn(args[1:]))
@@ -29,6 +30,8 @@ func faultsCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no faults were started")
 	case args[0] == "off":
 		s.faults.Answer(nil)
+	case args[0] == "await":
+		ts.Check(s.faults.awaitStalled())
 	default:
 		do, err := s.faults.parse(args[0])
 		ts.Check(err)
@@ -65,6 +68,8 @@ func (f *Faults) parse(text string) (func(http.ResponseWriter, *http.Request) bo
 		return f.alter, nil
 	case "slow":
 		return late(300 * time.Millisecond), nil
+	case "stall":
+		return f.stall, nil
 	case "have":
 		return func(w http.ResponseWriter, _ *http.Request) bool { return true }, nil
 	}
@@ -84,6 +89,17 @@ func (f *Faults) parse(text string) (func(http.ResponseWriter, *http.Request) bo
 		w.WriteHeader(code)
 		return true
 	}, nil
+}
+
+// awaitStalled waits until a request is stalled.
+func (f *Faults) awaitStalled() error {
+	for range 600 {
+		if f.stalled.Load() > 0 {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return errors.New("no request was stalled in a minute")
 }
 
 // late has requests wait before they are passed on.
