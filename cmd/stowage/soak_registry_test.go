@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -33,10 +36,40 @@ func (s *soak) checkRegistry() {
 			}
 		}
 	}
-	for line := range strings.Lines(s.stowage("list")) {
-		_, ref, _ := strings.Cut(strings.TrimSpace(line), "\t")
+	for _, ref := range s.refs() {
 		if !s.checked[ref] {
 			s.t.Errorf("%s is not in the registry", ref)
+		}
+	}
+}
+
+// refs are what the packages are called now.
+func (s *soak) refs() []string {
+	s.t.Helper()
+	var out []string
+	for line := range strings.Lines(s.stowage("list")) {
+		_, ref, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		out = append(out, ref)
+	}
+	return out
+}
+
+// elsewhere is how many packages skopeo is to copy after a round.
+const elsewhere = 3
+
+// checkElsewhere has skopeo, which shares nothing with Stowage, copy some
+// packages. It checks digests itself.
+func (s *soak) checkElsewhere() {
+	s.t.Helper()
+	refs := s.refs()
+	for _, i := range s.random.Perm(len(refs))[:elsewhere] {
+		dir := filepath.Join(s.t.TempDir(), "image")
+		out, err := exec.Command("skopeo", "copy", "--quiet", "--all", "--src-tls-verify=false", "docker://"+refs[i], "dir:"+dir).CombinedOutput()
+		if err != nil {
+			s.t.Errorf("skopeo does not get %s: %v\n%s", refs[i], err, out)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			s.t.Fatal(err)
 		}
 	}
 }

@@ -26,10 +26,11 @@ var (
 	soakSeed     = flag.Uint64("soak.seed", 0, "what decides the rounds of TestSoak; 0 is another one each time")
 )
 
-// TestSoak kills the client, the builder or the registry at random moments of
-// an apply, round after round with other sources. After each round the next
-// apply completes and builds nothing that was built; every tag in the registry
-// leads to complete images; the store is sound. At the end nothing is left
+// TestSoak kills the client, a builder or the registry at random moments of an
+// apply, round after round with other sources. Every second round builders push
+// by themselves; the builder is the embedded one, or there are two. After each
+// round the next apply completes and builds nothing that was built; every tag in
+// the registry leads to complete images; the store is sound; and nothing is left
 // behind.
 func TestSoak(t *testing.T) {
 	seed := *soakSeed
@@ -38,23 +39,16 @@ func TestSoak(t *testing.T) {
 	}
 	t.Logf("-soak.seed=%d", seed)
 	s := newSoak(t, rand.New(rand.NewPCG(seed, 0)))
-	s.longest = s.mustApply("the first apply")
-	for round := range *soakRounds {
-		s.round(round)
+	s.longest = s.mustApply("the first apply", soakRound{output: "store", builders: []*soakBuilder{s.embedded}})
+	s.files = s.stateFiles()
+	s.files[filepath.Join(s.store, "state", "fingerprints")] = true // of files that are not this new
+	for number := range *soakRounds {
+		s.round(s.newRound(number))
 		if t.Failed() {
 			return // the rest would only repeat it
 		}
 	}
-	s.stowage("builder", "stop")
-	testenv.CheckUnused(t, s.store)
-	testenv.CheckUnused(t, s.dir)
-	left, err := os.ReadDir(s.tmp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range left {
-		t.Errorf("%s is left in the directory for temporary files", e.Name())
-	}
+	s.end()
 }
 
 // soak is one TestSoak.
@@ -62,10 +56,14 @@ type soak struct {
 	t          *testing.T
 	random     *rand.Rand
 	dir, store string
+	config     string // without builders
 	tmp        string // for temporary files
+	embedded   *soakBuilder
+	fleet      []*soakBuilder
 	registry   *testenv.Registry
 	packages   int
 	checked    map[string]bool // tags and images that were complete, layers that were right
+	files      map[string]bool // that the store and its state are made of
 	longest    time.Duration   // of an apply of all packages
 }
 
@@ -74,7 +72,11 @@ func newSoak(t *testing.T, random *rand.Rand) *soak {
 		t: t, random: random, dir: t.TempDir(), store: filepath.Join(t.TempDir(), "store"), tmp: t.TempDir(),
 		registry: testenv.NewRegistry(t), packages: *soakPackages, checked: map[string]bool{},
 	}
-	t.Cleanup(func() { _ = s.command("builder", "stop").Run() }) // a failed test leaves it running
+	s.embedded = &soakBuilder{store: s.store}
+	for range 2 {
+		s.fleet = append(s.fleet, &soakBuilder{store: filepath.Join(t.TempDir(), "builder")})
+	}
+	t.Cleanup(s.stopBuilders) // a failed test leaves them running
 	base := testenv.BaseImage(t, s.registry)
 	config := fmt.Sprintf("workspace {\n  name      = \"soak\"\n  registry  = \"%s/soak\"\n  platforms = [\"linux/amd64\"]\n}\n", s.registry.Host)
 	for i := range s.packages {
@@ -87,7 +89,7 @@ func newSoak(t *testing.T, random *rand.Rand) *soak {
 		s.write(fmt.Sprintf("p%d/Dockerfile", i), dockerfile+"COPY salt /salt\nRUN head -c 200000 /dev/urandom > /blob && sleep 0.1\n")
 		s.write(fmt.Sprintf("p%d/salt", i), "first")
 	}
-	s.write("stowage.hcl", config)
+	s.config = config
 	return s
 }
 
@@ -122,25 +124,76 @@ func (s *soak) stowage(args ...string) string {
 	return string(out)
 }
 
-func (s *soak) mustApply(what string) time.Duration {
+func (s *soak) mustApply(what string, r soakRound) time.Duration {
 	s.t.Helper()
+	args := s.apply(r)
 	start := time.Now()
-	s.stowage("apply", "--push", "--progress", "plain")
+	s.stowage(args...)
 	took := time.Since(start)
 	s.t.Logf("%s took %s", what, took.Round(time.Millisecond))
 	return took
 }
 
+// soakRound is what one round is about.
+type soakRound struct {
+	name     string
+	changes  int            // of packages
+	output   string         // where images go: store or registry
+	victim   string         // what is killed: client, builder or registry
+	builders []*soakBuilder // that build
+}
+
+func (s *soak) newRound(number int) soakRound {
+	r := soakRound{
+		name:     fmt.Sprintf("round %d", number),
+		changes:  s.packages/4 + s.random.IntN(s.packages/2),
+		output:   []string{"store", "registry"}[number%2],
+		victim:   []string{"client", "builder", "registry"}[s.random.IntN(3)],
+		builders: []*soakBuilder{s.embedded},
+	}
+	if s.random.IntN(2) == 1 {
+		r.builders = s.fleet
+	}
+	return r
+}
+
+// apply is the round's command. Builders that are declared are not started by
+// it.
+func (s *soak) apply(r soakRound) []string {
+	config := s.config
+	if len(r.builders) > 1 {
+		for i, b := range r.builders {
+			s.startBuilder(b)
+			config += fmt.Sprintf("\nbuilder \"b%d\" {\n  endpoint  = %q\n  platforms = [\"linux/amd64\"]\n}\n", i, b.endpoint)
+		}
+	}
+	s.write("stowage.hcl", config)
+	return []string{"apply", "--push", "--progress", "plain", "--output", r.output}
+}
+
 // round changes some packages, kills something while they are built, and checks
 // what has become of it.
-func (s *soak) round(round int) {
-	changes := s.packages/4 + s.random.IntN(s.packages/2)
-	for range changes {
-		s.write(fmt.Sprintf("p%d/salt", s.random.IntN(s.packages)), fmt.Sprint("round ", round))
+func (s *soak) round(r soakRound) {
+	for range r.changes {
+		s.write(fmt.Sprintf("p%d/salt", s.random.IntN(s.packages)), r.name)
 	}
 	runs := s.runs()
-	victim := []string{"client", "builder", "registry"}[s.random.IntN(3)]
-	cmd := s.command("apply", "--push", "--progress", "plain")
+	s.disturbedApply(r)
+	s.stowage("store", "verify")
+	s.mustApply(r.name+": the next apply", r)
+	s.checkLeft(r)
+	s.stowage("store", "verify")
+	s.checkBuilds(s.runs()[len(runs):])
+	s.checkRegistry()
+	s.checkElsewhere()
+	if out := s.stowage("plan", "--push", "--output", r.output); !strings.Contains(out, "nothing to do") {
+		s.t.Errorf("%s: there is something left to do:\n%s", r.name, out)
+	}
+}
+
+// disturbedApply kills something in the middle of an apply.
+func (s *soak) disturbedApply(r soakRound) {
+	cmd := s.command(s.apply(r)...)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
@@ -148,49 +201,49 @@ func (s *soak) round(round int) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	after := time.Duration(s.random.Int64N(int64(s.longest) * int64(changes) / int64(s.packages)))
+	after := time.Duration(s.random.Int64N(int64(s.longest) * int64(r.changes) / int64(s.packages)))
 	select {
 	case <-time.After(after):
-		s.kill(victim, cmd)
+		s.kill(r, cmd)
 	case err := <-ended:
 		ended <- err
 	}
 	select {
 	case err := <-ended:
-		s.t.Logf("round %d: the %s was killed after %s: %v", round, victim, after.Round(time.Millisecond), err)
+		s.t.Logf("%s, output to the %s by %d builders: the %s was killed after %s: %v",
+			r.name, r.output, len(r.builders), r.victim, after.Round(time.Millisecond), err)
 	case <-time.After(2 * time.Minute):
 		_ = cmd.Process.Kill()
-		s.t.Fatalf("round %d: apply hangs since the %s was killed", round, victim)
+		s.t.Fatalf("%s: apply hangs since the %s was killed:\n%s", r.name, r.victim, &output)
 	}
-	if victim != "client" && !cmd.ProcessState.Success() {
-		s.t.Errorf("round %d: the %s was killed and came back, and apply failed all the same:\n%s", round, victim, &output)
-	}
-	s.stowage("store", "verify")
-	s.mustApply(fmt.Sprintf("round %d: the next apply", round))
-	s.checkBuilds(s.runs()[len(runs):])
-	s.checkRegistry()
-	if out := s.stowage("plan", "--push"); !strings.Contains(out, "nothing to do") {
-		s.t.Errorf("round %d: there is something left to do:\n%s", round, out)
+	if r.victim != "client" && !cmd.ProcessState.Success() {
+		s.t.Errorf("%s: the %s was killed, and apply failed:\n%s", r.name, r.victim, &output)
 	}
 }
 
-func (s *soak) kill(victim string, apply *exec.Cmd) {
-	switch victim {
+// kill kills the victim. The registry comes back after a while; the embedded
+// builder is started by the client, and one of several is perhaps by the test.
+func (s *soak) kill(r soakRound, apply *exec.Cmd) {
+	while := time.Duration(s.random.Int64N(int64(3 * time.Second)))
+	switch r.victim {
 	case "client":
 		_ = apply.Process.Kill() // it may have ended
 	case "registry":
 		if err := s.registry.Stop(); err != nil {
 			s.t.Fatal(err)
 		}
-		time.Sleep(time.Duration(s.random.Int64N(int64(3 * time.Second)))) // it is away for a while
+		time.Sleep(while)
 		if err := s.registry.Start(); err != nil {
 			s.t.Fatal(err)
 		}
 	case "builder":
-		for pid, words := range processes() {
-			if len(words) > 3 && words[1] == "__engine" && strings.Contains(words[3], s.store) {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-			}
+		b := r.builders[s.random.IntN(len(r.builders))]
+		for _, pid := range b.processes() {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended with another
+		}
+		if len(r.builders) > 1 && s.random.IntN(2) == 1 {
+			time.Sleep(while)
+			s.startBuilder(b)
 		}
 	}
 }
