@@ -20,7 +20,7 @@ import (
 // The kernel stamps files of its own file systems with the clock that time.Now
 // reads. A file server uses its own, and if that is behind, a file seems to be
 // older than it is; so there it must have been left alone for longer than
-// servers' clocks are off (docs/decisions/0041-clocks-of-file-servers.md).
+// servers' clocks are off (docs/decisions/0023-clocks-of-file-servers.md).
 const (
 	settled       = 2 * time.Second
 	settledRemote = 10 * time.Minute
