@@ -122,7 +122,7 @@ those that a registry has, stowage apply --pull gets from there.`,
 				}
 			}
 			if damaged > 0 {
-				return fmt.Errorf("the store %s has %d problems; stowage apply builds again what is damaged, and apply --pull gets what a registry has", store.Dir(), damaged)
+				return fmt.Errorf("problems in the store %s: %d; stowage apply builds again what is damaged, and apply --pull gets what a registry has", store.Dir(), damaged)
 			}
 			fmt.Fprintln(e.stdout, "The store is sound.")
 			return nil
