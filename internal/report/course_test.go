@@ -188,3 +188,18 @@ func TestPlanFitsEverySize(t *testing.T) {
 	}
 	checkSizes(t, h)
 }
+
+// TestShortNames: what tells the packages of a block apart stays.
+func TestShortNames(t *testing.T) {
+	for width, want := range map[int]string{
+		60: `a-rather-long-name["five"] linux/amd64`,
+		32: `a-rather-lo…["five"] linux/amd64`,
+		20: `a-rathe… linux/amd64`,
+		14: `a-rather-long…`,
+	} {
+		s := viewStep{name: `a-rather-long-name["five"] linux/amd64`, platform: "linux/amd64"}
+		if got := s.shortName(width); got != want {
+			t.Errorf("in %d cells %q, want %q", width, got, want)
+		}
+	}
+}

@@ -114,13 +114,18 @@ func (v *view) stepLine(s *viewStep, first map[string]*viewStep, now time.Time, 
 }
 
 // shortName is the name in width cells. What is left out is before the
-// platform, if there is room for that.
+// platform, and before the key of one of several packages of a block, if there
+// is room for these.
 func (s *viewStep) shortName(width int) string {
 	end := ""
 	if s.platform != "" && len(s.platform)+4 < width {
 		end = " " + s.platform
 	}
-	return cut(strings.TrimSuffix(s.name, end), width-ansi.StringWidth(end)) + end
+	name := strings.TrimSuffix(s.name, end)
+	if i := strings.LastIndex(name, "["); i > 0 && ansi.StringWidth(name[i:]+end)+4 < width {
+		name, end = name[:i], name[i:]+end
+	}
+	return cut(name, width-ansi.StringWidth(end)) + end
 }
 
 // cut shortens s to width cells.
