@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stowage-build/stowage/internal/tracing"
@@ -100,11 +101,19 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 		Version: w.opts.Version, Now: w.opts.Now(), Revision: revision,
 	})
 	end(err)
+	if errors.Is(err, planner.ErrRegistry) && w.config.Registry == "" {
+		return nil, fmt.Errorf("%w\nImages without a registry are Docker Hub's: set registry in the workspace block", err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if err := warnOfDamage(plan, store); err != nil {
 		return nil, err
+	}
+	if opts.Push {
+		if err := w.warnOfUncommitted(ctx, plan); err != nil {
+			return nil, err
+		}
 	}
 	return plan, w.hintRelease(ctx, plan, opts)
 }
@@ -119,6 +128,19 @@ type toldCatalog struct {
 func (c toldCatalog) Lookup(ctx context.Context, ref string) (*planner.Image, error) {
 	defer c.tell(ref)()
 	return c.Catalog.Lookup(ctx, ref)
+}
+
+// warnOfUncommitted says that the configuration is not as in HEAD: what is
+// pushed has tags that no commit leads to.
+func (w *Workspace) warnOfUncommitted(ctx context.Context, plan *planner.Plan) error {
+	files, err := w.sources.Uncommitted(ctx, slices.Sorted(maps.Keys(w.config.Files)))
+	if len(files) > 0 {
+		plan.Diagnostics = append(plan.Diagnostics, planner.Diagnostic{
+			Severity: "warning", Summary: "The configuration is not committed",
+			Detail: strings.Join(files, ", ") + " differs from HEAD, so what is pushed could not be found again from a commit.",
+		})
+	}
+	return err
 }
 
 // hintRelease remarks that the commit has a release's tag and that none is

@@ -143,6 +143,11 @@ type node struct {
 // wanted lists the selected nodes, sorted by package and platform.
 func (m *maker) wanted() ([]*node, error) {
 	var out []*node
+	for _, platform := range slices.Concat(m.opts.Platforms, m.opts.SkipPlatforms) {
+		if err := m.r.knows(platform); err != nil {
+			return nil, err
+		}
+	}
 	for _, name := range m.opts.Packages {
 		p := m.r.Package(name)
 		if p == nil {
@@ -163,6 +168,20 @@ func (m *maker) wanted() ([]*node, error) {
 		return nil, fmt.Errorf("no selected package has the platform %s", strings.Join(m.opts.Platforms, " or "))
 	}
 	return out, nil
+}
+
+// knows returns an error for a platform that no package of the workspace has.
+func (r *Resolved) knows(platform string) error {
+	var all []string
+	for _, p := range r.Packages {
+		all = append(all, p.Platforms...)
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if len(all) == 0 || slices.Contains(all, platform) {
+		return nil
+	}
+	return fmt.Errorf("no package has the platform %s; there is %s", platform, strings.Join(all, ", "))
 }
 
 func (m *maker) wants(platform string) bool {

@@ -68,7 +68,7 @@ func (p *Plan) checksum() (string, error) {
 func UnmarshalSaved(content []byte) (*Plan, error) {
 	var saved savedPlan
 	if err := json.Unmarshal(content, &saved); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrAltered, err)
+		return nil, fmt.Errorf("%w, or it is none: %w", ErrAltered, err)
 	}
 	if saved.FormatVersion != FormatVersion {
 		return nil, fmt.Errorf("%w: format version %q, this version reads %q", ErrAltered, saved.FormatVersion, FormatVersion)

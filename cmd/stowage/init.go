@@ -48,6 +48,9 @@ changes nothing.`,
 				return err
 			}
 			imported, err := stowage.Import(cmd.Context(), e.dir, stowage.ImportKind(flags.from), args)
+			if err != nil && !cmd.Flags().Changed("from") {
+				return fmt.Errorf("%w; --from bake reads bake files, --from dir makes a package of each Dockerfile", err)
+			}
 			if err != nil {
 				return err
 			}

@@ -147,7 +147,10 @@ durations of earlier builds. Only builds take time there.`,
 			if err != nil {
 				return err
 			}
-			if since != "" {
+			if cmd.Flags().Changed("since") {
+				if since == "" {
+					return errors.New("--since is empty: give it a revision of git, as in --since origin/main")
+				}
 				if err := oneOf("--format", format.name, "text", "json", "markdown"); err != nil {
 					return fmt.Errorf("%w with --since", err)
 				}

@@ -240,6 +240,25 @@ func (t *Tree) content(_ context.Context, rel string) ([]byte, error) {
 	return content, nil
 }
 
+// Uncommitted returns those of the root-relative paths whose files are not as in
+// HEAD; none outside of git.
+func (t *Tree) Uncommitted(ctx context.Context, paths []string) ([]string, error) {
+	var out []string
+	for _, rel := range paths {
+		if path.IsAbs(rel) || !fs.ValidPath(rel) {
+			continue
+		}
+		i, inGit, err := t.item(ctx, rel)
+		if err != nil {
+			return nil, err
+		}
+		if inGit && i.state != unchanged && !i.sparse {
+			out = append(out, rel)
+		}
+	}
+	return out, nil
+}
+
 // differs compares with HEAD as git does.
 func (t *Tree) differs(ctx context.Context, rel string) (bool, error) {
 	i, inGit, err := t.item(ctx, rel)
