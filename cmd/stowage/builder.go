@@ -116,7 +116,7 @@ func builderRestartCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "restart",
 		Short:   "Stop the embedded builder and start it",
-		Long:    "Stop the embedded builder and start it again. Builds that are running fail. Its cache stays.",
+		Long:    "Stop the embedded builder and start it again. Builds that are running lose it: their apply starts it again and begins them anew. Its cache stays.",
 		Example: "  stowage builder restart --builder-config buildkitd.toml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -166,7 +166,7 @@ func builderStopCommand(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:     "stop",
 		Short:   "Stop the embedded builder",
-		Long:    "Stop the embedded builder. Builds that are running fail. Its cache stays.",
+		Long:    "Stop the embedded builder. Builds that are running lose it: their apply starts it again and begins them anew. Its cache stays.",
 		Example: "  stowage builder stop",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
