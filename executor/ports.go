@@ -36,9 +36,12 @@ type BuildRequest struct {
 	// DockerfileName is what the Dockerfile is called in excerpts: a
 	// slash-separated path.
 	DockerfileName string
-	Target         string
-	Args           map[string]string
-	Labels         map[string]string
+	// DockerfileTitle is what it is called there instead when it is no file, or
+	// "".
+	DockerfileTitle string
+	Target          string
+	Args            map[string]string
+	Labels          map[string]string
 	// Annotations are set on the image manifest.
 	Annotations map[string]string
 	// PushTo, when set, is the repository to which the builder pushes the image

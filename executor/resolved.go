@@ -55,11 +55,16 @@ func (s *ResolvedSpecs) Build(pkg, platform string) (*BuildSpec, error) {
 	if network == "host" && !slices.Contains(s.Allow, "network.host") {
 		return nil, fmt.Errorf("package %s has network = \"host\", which must be allowed with --allow network.host", pkg)
 	}
+	title := ""
+	if p.Dockerfile == "" {
+		title = "dockerfile_inline of " + pkg
+	}
 	spec := &BuildSpec{
 		Request: BuildRequest{
 			Node: planner.NodeID(pkg, platform), Platform: platform,
 			Files: p.Sources.Files, Dockerfile: p.DockerfileContent, DockerfileName: path.Join(p.Context, orElse(p.Dockerfile, "Dockerfile")),
-			Target: p.TargetFor(platform), Args: s.args(p, platform),
+			DockerfileTitle: title,
+			Target:          p.TargetFor(platform), Args: s.args(p, platform),
 			Labels: s.labels(p), Annotations: p.Annotations,
 			LocalContexts: map[string][]planner.File{}, RemoteContexts: map[string]string{}, PinnedContexts: map[string]PinnedContext{},
 			SSH: p.SSH, Network: network, NoCache: p.NoCache || o.NoCache, Allow: s.Allow,

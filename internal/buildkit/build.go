@@ -2,6 +2,7 @@ package buildkit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -97,7 +98,7 @@ type solve struct {
 }
 
 func (c *Client) newSolve(ctx context.Context, req *executor.BuildRequest) (*solve, error) {
-	s := &solve{dockerfile: insidePath(req.DockerfileName), opt: client.SolveOpt{
+	s := &solve{dockerfile: cmp.Or(req.DockerfileTitle, insidePath(req.DockerfileName)), opt: client.SolveOpt{
 		Frontend:       "dockerfile.v0",
 		FrontendAttrs:  frontendAttrs(req),
 		FrontendInputs: map[string]llb.State{},
@@ -205,7 +206,7 @@ func (s *solve) addLocals(ctx context.Context, c *Client, req *executor.BuildReq
 	if at, ok := files.find(req.Dockerfile); ok { // one transfer less
 		s.opt.FrontendInputs["dockerfile"], s.opt.FrontendAttrs["filename"] = s.opt.FrontendInputs["context"], at
 	} else {
-		s.addLocal("dockerfile", newFile(s.dockerfile, req.Dockerfile))
+		s.addLocal("dockerfile", newFile(insidePath(req.DockerfileName), req.Dockerfile))
 	}
 	for name, files := range req.LocalContexts {
 		t, err := newTree(files)

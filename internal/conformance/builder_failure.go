@@ -85,6 +85,9 @@ func failedInstruction(t *testing.T, b BuilderUnderTest) {
 		t.Errorf("error is %q, want one line with the exit code", err)
 	}
 	wantExcerpt(t, failed.Excerpt, "app/Dockerfile:4", "RUN echo one && \\", "exit 42")
+	req.DockerfileTitle = "dockerfile_inline of app"
+	_, _, err = b.try(t.Context(), t, req)
+	wantExcerpt(t, wantBuildError(t, err).Excerpt, "dockerfile_inline of app:4", "RUN echo one && \\", "exit 42")
 	if after := b.digests(t); len(after) != len(before) {
 		t.Errorf("the store had %d blobs and has %d", len(before), len(after))
 	}

@@ -96,7 +96,7 @@ func (i *interpreter) failure(err error, at []parser.Range, step string) error {
 		return out
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s:%d\n", i.req.DockerfileName, at[0].Start.Line)
+	fmt.Fprintf(&text, "%s:%d\n", cmp.Or(i.req.DockerfileTitle, i.req.DockerfileName), at[0].Start.Line)
 	for n, line := range strings.Split(string(i.req.Dockerfile), "\n") {
 		mark := "   "
 		if slices.ContainsFunc(at, func(r parser.Range) bool { return r.Start.Line <= n+1 && n+1 <= r.End.Line }) {
