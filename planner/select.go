@@ -98,7 +98,8 @@ func (r *Resolved) selectGroup(name, dir string, within []string) ([]string, err
 	return found, nil
 }
 
-// selectDirectory selects the packages declared in or below a directory.
+// selectDirectory selects the packages that are declared in or below a directory,
+// or have their context there.
 func (r *Resolved) selectDirectory(arg, dir string) ([]string, error) {
 	at := path.Join(dir, arg)
 	if strings.HasPrefix(arg, "/") {
@@ -108,14 +109,17 @@ func (r *Resolved) selectDirectory(arg, dir string) ([]string, error) {
 		return nil, fmt.Errorf("select %q: outside the workspace", arg)
 	}
 	var found []string
+	below := func(dir string) bool {
+		dir = path.Clean(dir)
+		return at == "." || dir == at || strings.HasPrefix(dir, at+"/")
+	}
 	for _, p := range r.Packages {
-		home := path.Clean(p.Declaration.Dir)
-		if at == "." || home == at || strings.HasPrefix(home, at+"/") {
+		if below(p.Declaration.Dir) || below(p.Context) {
 			found = append(found, p.Name)
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("select %q: no package is declared in or below %s", arg, at)
+		return nil, fmt.Errorf("select %q: no package is declared, or has its context, in or below %s", arg, at)
 	}
 	return found, nil
 }

@@ -86,7 +86,7 @@ func TestSelectErrors(t *testing.T) {
 		"bad glob":          {`lint-\`, "bad glob"},
 		"unknown group":     {"@nothing-like-it", `no group is called "nothing-like-it"`},
 		"a group's slip":    {"@tool", `did you mean "tools"?`},
-		"empty directory":   {"./pkg/none", "no package is declared in or below pkg/none"},
+		"empty directory":   {"./pkg/none", "no package is declared, or has its context, in or below pkg/none"},
 		"prefix of another": {"./pkg/dee", "no package is declared"},
 		"outside":           {"../..", "outside the workspace"},
 		"no name":           {"", "no package is called"},
@@ -120,4 +120,20 @@ func TestWithDependents(t *testing.T) {
 	equal(t, "of base", r.WithDependents([]string{"base"}), []string{`app["a/b"]`, `app["api"]`, `app["worker"]`, "base", "deeper"})
 	equal(t, "of two", r.WithDependents([]string{"deeper", "lint-go"}), []string{"deeper", "lint-go"})
 	equal(t, "of none", r.WithDependents(nil), nil)
+}
+
+// TestSelectByContext: a package that is declared at the root is selected by the
+// directory that it is made of.
+func TestSelectByContext(t *testing.T) {
+	r := resolve(t, tree{
+		"stowage.hcl":             "workspace {\n  name      = \"w\"\n  registry  = \"registry.test\"\n  platforms = [\"linux/amd64\"]\n}\npackage \"web\" {\n  context = \"services/web\"\n}\npackage \"webby\" {\n  context = \"services/webby\"\n}\n",
+		"services/web/Dockerfile": "FROM scratch\n", "services/webby/Dockerfile": "FROM scratch\n",
+	})
+	for arg, want := range map[string][]string{"./services/web": {"web"}, "./services": {"web", "webby"}} {
+		got, err := r.Select([]string{arg}, ".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, arg, got, want)
+	}
 }

@@ -109,9 +109,10 @@ func planCommand(e *env) *cobra.Command {
 		Short: "Say what must be built, and why",
 		Long: `Say what must be built, pushed and tagged, in which order, and why.
 
-PACKAGE is a package's name, a glob over names, @GROUP, or a directory; without
-one, all packages are planned. Nothing is built and nothing of the workspace is
-run; no builder is needed.
+PACKAGE is a package's name, a glob over names, @GROUP, or a directory, which
+stands for the packages that are declared there or have their context there;
+without one, all packages are planned. Nothing is built and nothing of the
+workspace is run; no builder is needed.
 
 With --since, say instead what the work tree adds, removes and rebuilds compared
 with a git revision: no registry is asked, and nothing is checked out.
