@@ -97,3 +97,23 @@ func TestFoldOf(t *testing.T) {
 		}
 	}
 }
+
+// TestFailureOnGitHub: a failed build is shown at its Dockerfile's line.
+func TestFailureOnGitHub(t *testing.T) {
+	for excerpt, want := range map[string]string{
+		"a/Dockerfile:4\n---\n 4 | >>> RUN false": "::error file=a/Dockerfile,line=4,title=app[\"x,y\"] linux/amd64::RUN 100%25 false%0Aended\n",
+		"dockerfile_inline of app:2\n---":         "::error title=app[\"x%2Cy\"] linux/amd64::RUN 100%25 false%0Aended\n",
+		"":                                        "::error title=app[\"x%2Cy\"] linux/amd64::RUN 100%25 false%0Aended\n",
+	} {
+		want = strings.ReplaceAll(want, "x,y", "x%2Cy")
+		for fold, shown := range map[report.Fold]bool{report.FoldGitHub: true, report.FoldGitLab: false} {
+			got := &strings.Builder{}
+			p := &report.Plain{W: got, Fold: fold}
+			p.Report(executor.Event{Type: executor.EventStepFinished, Step: "s", Kind: planner.KindBuild, Package: `app["x,y"]`, Platform: "linux/amd64",
+				Status: executor.StatusFailed, Error: "RUN 100% false\nended", Excerpt: excerpt})
+			if strings.HasSuffix(got.String(), "\n"+want) != shown {
+				t.Errorf("%s, %q: got\n%s\nwant %q at its end: %v", fold, excerpt, got, want, shown)
+			}
+		}
+	}
+}

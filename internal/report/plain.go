@@ -109,7 +109,11 @@ func (p *Plain) finished(e executor.Event) {
 	default:
 		text = fmt.Sprintf("%s in %s %s", colors.good.Render(string(e.Status)), took, count)
 	}
-	p.groups.end(e.Step, p.lines(e, text), e.Time)
+	last := p.lines(e, text)
+	if e.Status == executor.StatusFailed {
+		last += p.Fold.failure(e)
+	}
+	p.groups.end(e.Step, last, e.Time)
 }
 
 // line writes lines that begin with the step's name.
