@@ -60,7 +60,24 @@ be built and why; stowage apply builds them, and nothing else.`,
 	}
 	e.addCompletions(root)
 	setUpCompletion(root)
+	showUsage(root)
 	return root
+}
+
+// showUsage has errors about the number of arguments say how the command is
+// used.
+func showUsage(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		showUsage(sub)
+	}
+	if check := cmd.Args; check != nil && !cmd.HasSubCommands() {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return fmt.Errorf("%s: %w\nUsage: %s", cmd.CommandPath(), err, cmd.UseLine())
+			}
+			return nil
+		}
+	}
 }
 
 func (e *env) checkFlags() error {
