@@ -48,7 +48,7 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"envfile":      envFileCommand,
 		"sshd":         sshdCommand,
 
-		"checkcomplete": checkCompleteCommand,
+		"checkcomplete": new(completeness).check,
 		"serve":         serveCommand,
 		"pipeline":      pipelineCommand,
 		"tutorial":      tutorialCommand,

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -11,10 +12,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// checkCompleteCommand reads everything that the registry's tags point at, with
+// check reads everything that the registry's tags point at, with
 // a client that is not Stowage's, and checks its digests; there must be so many
 // tags outside of the repository busybox: checkcomplete HOST [TAGS]
-func checkCompleteCommand(ts *testscript.TestScript, neg bool, args []string) {
+//
+// The layers of an image are read and hashed once; later it is asked whether
+// they are there.
+func (c *completeness) check(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 || len(args) > 2 {
 		ts.Fatalf("usage: checkcomplete host [tags]")
 	}
@@ -30,7 +34,7 @@ func checkCompleteCommand(ts *testscript.TestScript, neg bool, args []string) {
 			if repo != "busybox" {
 				count++
 			}
-			if err := complete(reg.Repo(repo).Tag(tag)); err != nil {
+			if err := c.complete(reg.Repo(repo).Tag(tag)); err != nil {
 				ts.Fatalf("%s:%s is not complete: %v", repo, tag, err)
 			}
 		}
@@ -40,8 +44,29 @@ func checkCompleteCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// completeness has read images, by registry and digest.
+type completeness struct{ read sync.Map }
+
+// image checks an image.
+func (c *completeness) image(ref name.Reference, image v1.Image) error {
+	digest, err := image.Digest()
+	if err != nil {
+		return err
+	}
+	var opts []validate.Option
+	key := ref.Context().RegistryStr() + "@" + digest.String()
+	if _, ok := c.read.Load(key); ok {
+		opts = append(opts, validate.Fast)
+	}
+	if err := validate.Image(image, opts...); err != nil {
+		return err
+	}
+	c.read.Store(key, true)
+	return nil
+}
+
 // complete reads all of an image or index.
-func complete(ref name.Reference) error {
+func (c *completeness) complete(ref name.Reference) error {
 	desc, err := remote.Get(ref)
 	if err != nil {
 		return err
@@ -51,7 +76,7 @@ func complete(ref name.Reference) error {
 		if err != nil {
 			return err
 		}
-		return validate.Image(image)
+		return c.image(ref, image)
 	}
 	index, err := desc.ImageIndex()
 	if err != nil {
@@ -62,14 +87,14 @@ func complete(ref name.Reference) error {
 		return err
 	}
 	for _, m := range manifest.Manifests {
-		if err := completeEntry(ref, index, m); err != nil {
+		if err := c.completeEntry(ref, index, m); err != nil {
 			return fmt.Errorf("%s: %w", m.Digest, err)
 		}
 	}
 	return nil
 }
 
-func completeEntry(ref name.Reference, index v1.ImageIndex, m v1.Descriptor) error {
+func (c *completeness) completeEntry(ref name.Reference, index v1.ImageIndex, m v1.Descriptor) error {
 	if m.Annotations["vnd.docker.reference.type"] != "" {
 		_, err := remote.Get(ref.Context().Digest(m.Digest.String()))
 		return err
@@ -78,5 +103,5 @@ func completeEntry(ref name.Reference, index v1.ImageIndex, m v1.Descriptor) err
 	if err != nil {
 		return err
 	}
-	return validate.Image(image)
+	return c.image(ref, image)
 }
