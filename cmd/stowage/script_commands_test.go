@@ -40,6 +40,7 @@ func planCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"interrupt":    interruptCommand,
 		"context":      contextCommand,
 		"fleet":        fleetCommand,
+		"hold":         holdCommand,
 		"cable":        cableCommand,
 		"fault":        faultCommand,
 		"awaitrun":     awaitRunCommand,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/moby/buildkit/client"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/stowage-build/stowage/internal/testenv"
@@ -32,7 +34,25 @@ func fleetCommand(ts *testscript.TestScript, neg bool, args []string) {
 			})
 		}
 		ts.Setenv(name, startBuilder(ts, name))
+		hold(ts, ts.Getenv(name))
 	}
+}
+
+// holdCommand keeps the embedded builder at an endpoint from stopping because it
+// has nothing to do for a while, until the script ends: hold ENDPOINT
+func holdCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hold endpoint")
+	}
+	hold(ts, args[0])
+}
+
+func hold(ts *testscript.TestScript, endpoint string) {
+	builder, err := client.New(context.Background(), endpoint)
+	ts.Check(err)
+	ts.Defer(func() { _ = builder.Close() }) // it may have been killed
+	_, err = builder.ListWorkers(context.Background())
+	ts.Check(err)
 }
 
 func builderStore(ts *testscript.TestScript, name string) string {
