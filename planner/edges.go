@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -207,12 +208,27 @@ func edgeRange(p *Package, to string) hcl.Range {
 	return rng
 }
 
-func useRange(p *Package, use imageUse) hcl.Range {
+func useRange(p *Package, use imageUse) hcl.Range { return dockerfileRange(p, use.Line) }
+
+// dockerfileRange is a line of the Dockerfile, or the attribute that the
+// Dockerfile is in. Excerpts are found by its bytes.
+func dockerfileRange(p *Package, line int) hcl.Range {
 	if p.Dockerfile == "" {
 		return p.Range("dockerfile_inline")
 	}
-	pos := hcl.Pos{Line: use.Line, Column: 1}
-	return hcl.Range{Filename: joinPath(p.Context, p.Dockerfile), Start: pos, End: pos}
+	start, rest := 0, p.DockerfileContent
+	for range line - 1 {
+		length := bytes.IndexByte(rest, '\n') + 1
+		start, rest = start+length, rest[length:]
+	}
+	length := len(rest)
+	if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+		length = i
+	}
+	return hcl.Range{
+		Filename: joinPath(p.Context, p.Dockerfile),
+		Start:    hcl.Pos{Line: line, Column: 1, Byte: start}, End: hcl.Pos{Line: line, Column: length + 1, Byte: start + length},
+	}
 }
 
 func useLocation(p *Package, use imageUse) string { return shortLocation(useRange(p, use)) }

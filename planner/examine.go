@@ -262,8 +262,7 @@ func (r *resolver) native(platform string) string {
 	return r.opts.HostPlatform
 }
 
-// dockerfileDiagnostic puts a mistake in a Dockerfile at its line. The ranges
-// of files that are not HCL carry no excerpt.
+// dockerfileDiagnostic puts a mistake in a Dockerfile at its line.
 func dockerfileDiagnostic(p *Package, err error) *hcl.Diagnostic {
 	rng := p.Range("dockerfile")
 	if p.Dockerfile == "" {
@@ -276,11 +275,8 @@ func dockerfileDiagnostic(p *Package, err error) *hcl.Diagnostic {
 		Subject:  &rng,
 	}
 	var at interface{ Location() (line int) }
-	if p.Dockerfile != "" && errors.As(err, &at) {
-		if line := at.Location(); line > 0 {
-			pos := hcl.Pos{Line: line, Column: 1}
-			d.Subject = &hcl.Range{Filename: joinPath(p.Context, p.Dockerfile), Start: pos, End: pos}
-		}
+	if errors.As(err, &at) && at.Location() > 0 {
+		rng = dockerfileRange(p, at.Location())
 	}
 	return d
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -149,35 +148,12 @@ func (e *env) printDiagnostics(diags hcl.Diagnostics, files map[string]*hcl.File
 			flag := *d
 			flag.Summary, flag.Subject, flag.Context = d.Summary+" in "+d.Subject.Filename, nil, nil
 			shown[i] = &flag
-		} else if d.Subject != nil && d.Subject.Start.Byte == 0 && d.Subject.Start.Line > 1 && files[d.Subject.Filename] != nil {
-			line := *d
-			line.Subject = lineRange(*d.Subject, files[d.Subject.Filename].Bytes)
-			shown[i] = &line
 		}
 	}
 	w := hcl.NewDiagnosticTextWriter(e.stderr, files, uint(width), e.colored(e.stderr))
 	if err := w.WriteDiagnostics(shown); err != nil {
 		fmt.Fprintf(e.stderr, "Error: %v\n", err)
 	}
-}
-
-// lineRange is all of the line of a range in a file that is not HCL, of which
-// only the line is known.
-func lineRange(rng hcl.Range, content []byte) *hcl.Range {
-	at := 0
-	for range rng.Start.Line - 1 {
-		next := bytes.IndexByte(content[at:], '\n')
-		if next < 0 {
-			return &rng
-		}
-		at += next + 1
-	}
-	end := at + len(content[at:])
-	if length := bytes.IndexByte(content[at:], '\n'); length >= 0 {
-		end = at + length
-	}
-	rng.Start.Byte, rng.End = at, hcl.Pos{Line: rng.Start.Line, Column: end - at + 1, Byte: end}
-	return &rng
 }
 
 // colored reports whether to write colours to w: --color, then NO_COLOR
