@@ -104,12 +104,13 @@ func mayLeadTo(pattern, dir []string) bool {
 
 // ConfigFiles lists the workspace's own configuration files in the order in
 // which they are read: the root's, the members', then the root's files of
-// variable values. It evaluates only what names the members.
-func ConfigFiles(fsys fs.FS) ([]string, hcl.Diagnostics) {
+// variable values. It evaluates only what names the members. files has those
+// that were read for that, by name, for excerpts.
+func ConfigFiles(fsys fs.FS) (names []string, files map[string]*hcl.File, diags hcl.Diagnostics) {
 	l := newLoader(fsys, Options{})
-	names := configIn(fsys, ".")
+	names = configIn(fsys, ".")
 	if _, ok := l.readRoot(); !ok {
-		return names, arrange(l.diags)
+		return names, l.files, arrange(l.diags)
 	}
 	var patterns []located
 	if l.root != nil {
@@ -122,5 +123,5 @@ func ConfigFiles(fsys fs.FS) ([]string, hcl.Diagnostics) {
 		slices.Sort(auto)
 		names = append(names, auto...)
 	}
-	return names, arrange(l.diags)
+	return names, l.files, arrange(l.diags)
 }

@@ -113,7 +113,7 @@ func TestSymlinks(t *testing.T) {
 
 func TestConfigFiles(t *testing.T) {
 	fsys := tree("", "b/stowage.hcl", "", "a/stowage.hcl.json", "{}", "x.auto.stowage.hclvars", "", "c/stowage.lock.hcl", "", "y.stowage.hclvars", "")
-	got, diags := schema.ConfigFiles(fsys)
+	got, _, diags := schema.ConfigFiles(fsys)
 	fail(t, diags)
 	want := []string{"stowage.hcl", "a/stowage.hcl.json", "b/stowage.hcl", "x.auto.stowage.hclvars", "y.stowage.hclvars"}
 	if !slices.Equal(got, want) {

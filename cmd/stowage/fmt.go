@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -63,25 +62,11 @@ func (e *env) formatted(args []string) (root string, files []string, err error) 
 		return "", nil, err
 	}
 	defer tree.Close()
-	files, diags := schema.ConfigFiles(tree.FS())
+	files, read, diags := schema.ConfigFiles(tree.FS())
 	if diags.HasErrors() {
-		return "", nil, &stowage.DiagnosticsError{Diagnostics: diags, Files: sourcesOf(tree.FS(), diags)}
+		return "", nil, &stowage.DiagnosticsError{Diagnostics: diags, Files: read}
 	}
 	return root, files, nil
-}
-
-// sourcesOf are the files that diagnostics are about, for excerpts.
-func sourcesOf(tree fs.FS, diags hcl.Diagnostics) map[string]*hcl.File {
-	files := map[string]*hcl.File{}
-	for _, d := range diags {
-		if d.Subject == nil {
-			continue
-		}
-		if content, err := fs.ReadFile(tree, d.Subject.Filename); err == nil {
-			files[d.Subject.Filename] = &hcl.File{Bytes: content}
-		}
-	}
-	return files
 }
 
 // formatFile formats one file and reports whether it was not formatted.
