@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,7 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 	if err != nil {
 		return nil, err
 	}
-	warnings, err := repair(ctx, store)
+	warnings, err := w.warnings(ctx, store, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +137,22 @@ func (w *Workspace) Apply(ctx context.Context, plan *planner.Plan, opts ApplyOpt
 		})
 	}
 	return result, errors.Join(err, record.Close(result))
+}
+
+// warnings are of what is found before anything is done: a damaged store, which
+// is repaired, and configuration that is pushed without being committed.
+func (w *Workspace) warnings(ctx context.Context, store Store, plan *planner.Plan) ([]string, error) {
+	repaired, err := repair(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	uncommitted := ""
+	if plan.Summary.Push > 0 {
+		if uncommitted, err = w.uncommitted(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc([]string{repaired, uncommitted}, func(text string) bool { return text == "" }), nil
 }
 
 // slots is how many builds the builders take at once.

@@ -111,8 +111,14 @@ func (w *Workspace) Plan(ctx context.Context, opts PlanOptions) (*planner.Plan, 
 		return nil, err
 	}
 	if opts.Push {
-		if err := w.warnOfUncommitted(ctx, plan); err != nil {
+		uncommitted, err := w.uncommitted(ctx)
+		if err != nil {
 			return nil, err
+		}
+		if uncommitted != "" {
+			plan.Diagnostics = append(plan.Diagnostics, planner.Diagnostic{
+				Severity: "warning", Summary: "The configuration is not committed", Detail: uncommitted + ".",
+			})
 		}
 	}
 	return plan, w.hintRelease(ctx, plan, opts)
@@ -130,17 +136,14 @@ func (c toldCatalog) Lookup(ctx context.Context, ref string) (*planner.Image, er
 	return c.Catalog.Lookup(ctx, ref)
 }
 
-// warnOfUncommitted says that the configuration is not as in HEAD: what is
-// pushed has tags that no commit leads to.
-func (w *Workspace) warnOfUncommitted(ctx context.Context, plan *planner.Plan) error {
+// uncommitted says that the configuration is not as in HEAD, so that what is
+// pushed has tags that no commit leads to; "" is that it is.
+func (w *Workspace) uncommitted(ctx context.Context) (string, error) {
 	files, err := w.sources.Uncommitted(ctx, slices.Sorted(maps.Keys(w.config.Files)))
-	if len(files) > 0 {
-		plan.Diagnostics = append(plan.Diagnostics, planner.Diagnostic{
-			Severity: "warning", Summary: "The configuration is not committed",
-			Detail: strings.Join(files, ", ") + " differs from HEAD, so what is pushed could not be found again from a commit.",
-		})
+	if len(files) == 0 {
+		return "", err
 	}
-	return err
+	return strings.Join(files, ", ") + " differs from HEAD, so what is pushed could not be found again from a commit", err
 }
 
 // hintRelease remarks that the commit has a release's tag and that none is

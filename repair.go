@@ -31,14 +31,14 @@ func warnOfDamage(plan *planner.Plan, store Store) error {
 
 // repair makes a damaged store sound, as far as it can without building, and
 // says so.
-func repair(ctx context.Context, store Store) (warnings []string, err error) {
+func repair(ctx context.Context, store Store) (warning string, err error) {
 	r, ok := store.(repairer)
 	if !ok {
-		return nil, nil
+		return "", nil
 	}
 	damage, err := r.Repair(ctx)
-	if damage != nil {
-		warnings = append(warnings, fmt.Sprintf("%v: it was made anew from what it said before its last change", damage))
+	if damage == nil {
+		return "", err
 	}
-	return warnings, err
+	return fmt.Sprintf("%v: it was made anew from what it said before its last change", damage), err
 }

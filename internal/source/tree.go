@@ -248,11 +248,11 @@ func (t *Tree) Uncommitted(ctx context.Context, paths []string) ([]string, error
 		if path.IsAbs(rel) || !fs.ValidPath(rel) {
 			continue
 		}
-		i, inGit, err := t.item(ctx, rel)
+		differs, err := t.origin().differs(ctx, rel)
 		if err != nil {
 			return nil, err
 		}
-		if inGit && i.state != unchanged && !i.sparse {
+		if differs {
 			out = append(out, rel)
 		}
 	}
