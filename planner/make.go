@@ -142,12 +142,10 @@ type node struct {
 
 // wanted lists the selected nodes, sorted by package and platform.
 func (m *maker) wanted() ([]*node, error) {
-	var out []*node
-	for _, platform := range slices.Concat(m.opts.Platforms, m.opts.SkipPlatforms) {
-		if err := m.r.knows(platform); err != nil {
-			return nil, err
-		}
+	if err := m.r.know(slices.Concat(m.opts.Platforms, m.opts.SkipPlatforms)); err != nil {
+		return nil, err
 	}
+	var out []*node
 	for _, name := range m.opts.Packages {
 		p := m.r.Package(name)
 		if p == nil {
@@ -170,18 +168,23 @@ func (m *maker) wanted() ([]*node, error) {
 	return out, nil
 }
 
-// knows returns an error for a platform that no package of the workspace has.
-func (r *Resolved) knows(platform string) error {
-	var all []string
-	for _, p := range r.Packages {
-		all = append(all, p.Platforms...)
-	}
-	slices.Sort(all)
-	all = slices.Compact(all)
-	if len(all) == 0 || slices.Contains(all, platform) {
+// know returns an error if no package of the workspace has one of the platforms.
+func (r *Resolved) know(platforms []string) error {
+	if len(platforms) == 0 || len(r.Packages) == 0 {
 		return nil
 	}
-	return fmt.Errorf("no package has the platform %s; there is %s", platform, strings.Join(all, ", "))
+	all := map[string]bool{}
+	for _, p := range r.Packages {
+		for _, platform := range p.Platforms {
+			all[platform] = true
+		}
+	}
+	for _, platform := range platforms {
+		if !all[platform] {
+			return fmt.Errorf("no package has the platform %s; there is %s", platform, strings.Join(sortedKeys(all), ", "))
+		}
+	}
+	return nil
 }
 
 func (m *maker) wants(platform string) bool {
