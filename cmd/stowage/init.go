@@ -48,10 +48,10 @@ changes nothing.`,
 				return err
 			}
 			imported, err := stowage.Import(cmd.Context(), e.dir, stowage.ImportKind(flags.from), args)
-			if err != nil && !cmd.Flags().Changed("from") {
+			switch {
+			case err != nil && !cmd.Flags().Changed("from"):
 				return fmt.Errorf("%w; --from bake reads bake files, --from dir makes a package of each Dockerfile", err)
-			}
-			if err != nil {
+			case err != nil:
 				return err
 			}
 			return e.writeImported(imported, flags)

@@ -49,16 +49,23 @@ func TestLockNode(t *testing.T) {
 	}
 }
 
-func TestLockNodeWaits(t *testing.T) {
+// lockedNode is a store in which a node is being built.
+func lockedNode(t *testing.T) (s *Store, unlock func()) {
+	t.Helper()
 	s, err := Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	unlock, err := s.LockNode(t.Context(), "r.example/app:1", "linux/amd64")
+	t.Cleanup(func() { _ = s.Close() })
+	unlock, err = s.LockNode(t.Context(), "r.example/app:1", "linux/amd64")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, unlock
+}
+
+func TestLockNodeWaits(t *testing.T) {
+	s, unlock := lockedNode(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	waited := make(chan error)
 	go func() {
@@ -81,15 +88,7 @@ func TestLockNodeWaits(t *testing.T) {
 
 // TestCollectRemovesNodeLocks: those of the dead, not those that are held.
 func TestCollectRemovesNodeLocks(t *testing.T) {
-	s, err := Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	unlock, err := s.LockNode(t.Context(), "r.example/app:1", "linux/amd64")
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, unlock := lockedNode(t)
 	defer unlock()
 	builds := filepath.Join(s.Dir(), buildsDir)
 	if err := os.WriteFile(filepath.Join(builds, "dead"+nodeLockSuffix), nil, 0o644); err != nil {
